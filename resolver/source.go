@@ -8,7 +8,7 @@ import (
 
 // Question is one question of class IN.
 type Question struct {
-	Name string // canonical, see CanonicalName
+	Name string // canonical, as NewQuestion makes it
 	Type Type
 }
 
