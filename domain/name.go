@@ -9,6 +9,7 @@ package domain
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/waxseal/waxseal/internal/ascii"
 	"golang.org/x/net/idna"
@@ -20,6 +21,10 @@ const (
 	MaxName  = 253
 	MaxLabel = 63
 )
+
+// maxText is how many bytes of U-labels are looked at: no name in it has more,
+// and punycode takes quadratic time.
+const maxText = 4 * (MaxName + 1)
 
 // Name is a domain name in lower-case A-labels without a trailing dot, such as
 // "mail.example" or "xn--bcher-kva.example". The zero value is no name at all.
@@ -63,7 +68,13 @@ func Parse(s string) (Name, error) {
 	if t == "" {
 		return "", &Error{Empty, s}
 	}
+	if len(t) > maxText {
+		return "", &Error{LongName, s}
+	}
 	if !ascii.Is7Bit(t) || hasACE(t) {
+		if !utf8.ValidString(t) { // idna would take each such byte for U+FFFD
+			return "", &Error{BadIDN, s}
+		}
 		a, err := profile.ToASCII(t)
 		if err != nil {
 			return "", &Error{BadIDN, s}
