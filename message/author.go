@@ -1,12 +1,18 @@
 package message
 
-import "github.com/waxseal/waxseal/domain"
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/waxseal/waxseal/domain"
+	"github.com/waxseal/waxseal/internal/ascii"
+)
 
 // Address is one mailbox of an address list.
 type Address struct {
-	Display string      `json:"display,omitempty"` // decoded (RFC 2047), for people
+	Display string      `json:"display,omitempty"` // decoded (RFC 2047), for people; controls are U+FFFD
 	Local   string      `json:"local"`             // unquoted
-	Domain  domain.Name `json:"domain"`            // "" for a null domain or an address literal
+	Domain  domain.Name `json:"domain"`            // "" for a null or unreadable domain and an address literal
 	Literal string      `json:"literal,omitempty"` // "[192.0.2.1]" as written
 	Raw     []byte      `json:"-"`                 // the mailbox as received
 }
@@ -15,20 +21,165 @@ type Address struct {
 // means one From field with one mailbox that every reader reads the same way.
 type Problem string
 
-// The problems.
+// The problems, the worst first.
 const (
 	NoFrom         Problem = "no From field"
 	SeveralFields  Problem = "several From fields"
-	SeveralAuthors Problem = "several mailboxes in From"
 	Unparseable    Problem = "From cannot be parsed"
 	NoMailbox      Problem = "no mailbox in From" // an empty group, a null domain
+	SeveralAuthors Problem = "several mailboxes in From"
 	Suspicious     Problem = "From is written so that readers may disagree"
 )
 
-// Author is what the From fields of a message say.
+// MaxAuthors is how many mailboxes Author lists; more make no message better.
+const MaxAuthors = 100
+
+// Author is what the From fields of a message say. Whatever the Problem is,
+// Addresses are all that some reader may take for the author: an evaluation
+// that skips one of them can be tricked.
 type Author struct {
 	Fields    int       // number of From fields, "From :" included
 	Addresses []Address // of all From fields, in order
 	Problem   Problem   // the worst one found
 	Detail    string    // one sentence for a person when there is a Problem
+}
+
+// Author finds the author of a message (RFC 5322, Section 3.6.2). A field
+// counts as From also when only a careless reader takes it for one: with white
+// space or bytes nobody sees in its name, or behind a bare CR or LF in another
+// field. Its cost is linear in the size of the header.
+func (h *Header) Author() Author {
+	r := authorReader{p: addressParser{max: MaxAuthors}}
+	for i := range h.Fields {
+		f := &h.Fields[i]
+		switch {
+		case f.Is("From"):
+			if f.SpaceBeforeColon() {
+				r.p.suspect("white space stands before the colon of From")
+			}
+			r.field(f.Value())
+		case f.looksLike("From"):
+			r.p.suspect("the field name %q is From with bytes that nobody sees", clip(f.Name()))
+			r.field(f.Value())
+		}
+	}
+	if hasBareEnd(h.Raw) {
+		r.hidden(h)
+	}
+	return r.author()
+}
+
+// authorReader collects what the From fields say.
+type authorReader struct {
+	p      addressParser
+	fields int
+}
+
+func (r *authorReader) field(value []byte) {
+	r.fields++
+	if r.p.full {
+		return
+	}
+	r.p.open(value)
+	r.p.addressList()
+}
+
+// hidden looks for From fields that begin behind a bare CR or LF.
+func (r *authorReader) hidden(h *Header) {
+	for i := range h.Fields {
+		raw := h.Fields[i].Raw
+		for j, c := range raw[:len(raw)-1] {
+			if c != '\r' && c != '\n' || !isBareEnd(raw, j) || !ascii.HasPrefixFold(raw[j+1:], "From") {
+				continue
+			}
+			rest := raw[j+1:]
+			end := len(rest)
+			if k := bytes.IndexAny(rest, "\r\n"); k >= 0 {
+				end = k
+			}
+			if f := parseField(rest[:end]); f.Is("From") {
+				r.p.suspect("a From field stands behind a bare CR or LF")
+				r.field(f.Value())
+			}
+		}
+	}
+}
+
+// author draws the conclusion.
+func (r *authorReader) author() Author {
+	p := &r.p
+	a := Author{Fields: r.fields, Addresses: p.list}
+	mailboxes := len(p.list) - p.doubles
+	switch {
+	case r.fields == 0:
+		a.Problem, a.Detail = NoFrom, "the message has no From field"
+	case r.fields > 1:
+		a.Problem, a.Detail = SeveralFields, fmt.Sprintf("the message has %d From fields", r.fields)
+	case p.broken != "":
+		a.Problem, a.Detail = Unparseable, p.broken
+	case !anyHost(p.list):
+		a.Problem, a.Detail = NoMailbox, "From has no address with a domain"
+	case mailboxes > 1:
+		a.Problem, a.Detail = SeveralAuthors, fmt.Sprintf("From has %d mailboxes", mailboxes)
+	case p.suspicious != "":
+		a.Problem = Suspicious
+	}
+	if p.suspicious != "" {
+		if a.Detail != "" {
+			a.Detail += "; "
+		}
+		a.Detail += p.suspicious
+	}
+	return a
+}
+
+func anyHost(list []Address) bool {
+	for i := range list {
+		if list[i].Domain != "" || list[i].Literal != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// looksLike reports whether the name is that one once all bytes are left out
+// that RFC 5322, Section 2.2 forbids in names.
+func (f *Field) looksLike(name string) bool {
+	if int(f.name) <= len(name) || !f.Malformed() {
+		return false
+	}
+	n := 0
+	for _, c := range f.Raw[:f.name] {
+		if !ascii.IsPrint(c) {
+			continue
+		}
+		if n == len(name) || ascii.Lower(c) != ascii.Lower(name[n]) {
+			return false
+		}
+		n++
+	}
+	return n == len(name)
+}
+
+// isBareEnd reports whether the CR or LF at b[i] is not half of a CRLF.
+func isBareEnd(b []byte, i int) bool {
+	if b[i] == '\r' {
+		return i+1 == len(b) || b[i+1] != '\n'
+	}
+	return i == 0 || b[i-1] != '\r'
+}
+
+// hasBareEnd reports whether b has a CR or LF that is not half of a CRLF.
+func hasBareEnd(b []byte) bool {
+	lines := 0
+	for off := 0; ; lines++ {
+		i := bytes.IndexByte(b[off:], '\n')
+		if i < 0 {
+			return bytes.Count(b, []byte{'\r'}) != lines
+		}
+		off += i + 1
+		if off < 2 || b[off-2] != '\r' {
+			return true
+		}
+	}
 }

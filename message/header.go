@@ -27,17 +27,29 @@ const (
 	HeaderTooLarge Reason = "header too large"
 	FieldTooLarge  Reason = "header field too large"
 	TooManyFields  Reason = "too many header fields"
+
+	TooManyAddresses Reason = "too many addresses"
+	BadAddress       Reason = "malformed address list"
+	BadReceived      Reason = "unreadable trace field"
 )
 
-// Error is returned for a header over a limit.
+// Error is returned for a header or an address list over a limit, and for a
+// field that cannot be read.
 type Error struct {
 	Reason Reason
-	Limit  int // in bytes or fields
-	Field  int // the field that reached the limit, counted from 1 at the top
+	Limit  int    // in bytes, fields or addresses; 0 if no limit was reached
+	Field  int    // the field that reached it, counted from 1 at the top; 0 if it is not one field
+	Detail string // what cannot be read, where no limit was reached
 }
 
 func (e *Error) Error() string {
-	return fmt.Sprintf("message: %s: limit %d reached at field %d", e.Reason, e.Limit, e.Field)
+	switch {
+	case e.Field > 0:
+		return fmt.Sprintf("message: %s: limit %d reached at field %d", e.Reason, e.Limit, e.Field)
+	case e.Limit > 0:
+		return fmt.Sprintf("message: %s: limit %d", e.Reason, e.Limit)
+	}
+	return fmt.Sprintf("message: %s: %s", e.Reason, e.Detail)
 }
 
 // Header is a parsed header. It refers to the bytes it was parsed from.
@@ -96,15 +108,15 @@ func AppendHeader(h *Header, raw []byte) (*Header, error) {
 	}
 	h.Raw, h.Fields = raw, h.Fields[:0]
 	if len(raw) > MaxHeaderBytes {
-		return h, &Error{HeaderTooLarge, MaxHeaderBytes, 0}
+		return h, &Error{Reason: HeaderTooLarge, Limit: MaxHeaderBytes}
 	}
 	for off := 0; off < len(raw); {
 		n := fieldLen(raw[off:])
 		switch {
 		case n > MaxFieldBytes:
-			return h, &Error{FieldTooLarge, MaxFieldBytes, len(h.Fields) + 1}
+			return h, &Error{Reason: FieldTooLarge, Limit: MaxFieldBytes, Field: len(h.Fields) + 1}
 		case len(h.Fields) == MaxFields:
-			return h, &Error{TooManyFields, MaxFields, len(h.Fields) + 1}
+			return h, &Error{Reason: TooManyFields, Limit: MaxFields, Field: len(h.Fields) + 1}
 		}
 		h.Fields = append(h.Fields, parseField(raw[off:off+n:off+n]))
 		off += n
