@@ -1,0 +1,104 @@
+package dkim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/waxseal/waxseal/resolver"
+)
+
+// Lookups are the key lookups of one message, each name asked once and all side
+// by side. The zero value is ready. Add and Wait are for one goroutine.
+type Lookups struct {
+	list []*lookup
+	wait sync.WaitGroup
+}
+
+type lookup struct {
+	name   string
+	answer *resolver.Answer
+	err    error
+}
+
+// Add asks r for the key record at name, which is Signature.KeyName, and returns
+// its number for Key.
+func (l *Lookups) Add(ctx context.Context, r resolver.Resolver, name string) int {
+	for i := range l.list {
+		if l.list[i].name == name {
+			return i
+		}
+	}
+	k := &lookup{name: name}
+	l.list = append(l.list, k)
+	if p, ok := r.(resolver.Peeker); ok {
+		if k.answer, ok = p.Peek(name, resolver.TypeTXT); ok {
+			return len(l.list) - 1
+		}
+	}
+	l.wait.Go(func() { k.answer, k.err = r.Lookup(ctx, name, resolver.TypeTXT) })
+	return len(l.list) - 1
+}
+
+// Wait waits for all answers.
+func (l *Lookups) Wait() { l.wait.Wait() }
+
+// KeyAnswer is what came of looking for the key of a signature.
+type KeyAnswer struct {
+	Record *Record // nil if there is none; only with Result Pass may it be used
+	Status resolver.Status
+	Result Result // Pass, or why there is no key: TempError, PermError, Policy
+	Reason string
+}
+
+// Key returns the key of number i for an algorithm, after Wait. Of several
+// records the only one that is a key for the algorithm counts.
+func (l *Lookups) Key(i int, cache *KeyCache, a Algorithm) KeyAnswer {
+	k := l.list[i]
+	out := KeyAnswer{Status: resolver.StatusOf(k.answer, k.err), Result: PermError}
+	if k.err != nil {
+		out.Result, out.Reason = TempError, "key lookup failed: "+resolver.ReasonOf(k.err)
+		var e *resolver.Error
+		if errors.As(k.err, &e) && e.Reason == resolver.InvalidName {
+			out.Result = PermError
+		}
+		return out
+	}
+	txts := k.answer.TXT()
+	if len(txts) == 0 {
+		out.Reason = string(NoKey) + ": there is no TXT record at " + k.name
+		return out
+	}
+	var record *Record
+	var err error
+	fitting := 0
+	for _, txt := range txts {
+		r, e := cache.parse(k.name, txt)
+		if r != nil && r.KeyType == a.keyType() {
+			record, err = r, e
+			fitting++
+		} else if fitting == 0 && err == nil {
+			err = e
+		}
+	}
+	switch {
+	case fitting > 1:
+		out.Reason = fmt.Sprintf("%s: %d of the records at %s fit", SeveralKeys, fitting, k.name)
+	case fitting == 0 && err == nil:
+		out.Reason = string(KeyMismatch) + ": no " + a.keyType() + " key at " + k.name
+	case err != nil:
+		out.refuse(record, err)
+	default:
+		out.Record, out.Result = record, Pass
+	}
+	return out
+}
+
+// refuse says why a record cannot be used.
+func (k *KeyAnswer) refuse(r *Record, err error) {
+	k.Record, k.Reason = r, textOf(err)
+	if e, ok := err.(*Error); ok && e.Reason == WeakKey {
+		k.Result = Policy // RFC 8301, Section 3.2
+	}
+}
