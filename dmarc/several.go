@@ -1,0 +1,120 @@
+package dmarc
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/waxseal/waxseal/message"
+)
+
+// MaxAuthorDomains is how many different author domains are evaluated (RFC
+// 9989, Section 11.5 leaves the number to the receiver).
+const MaxAuthorDomains = 4
+
+// authors collects the different author domains.
+func (p *Pending) authors(author *message.Author) {
+next:
+	for i := range author.Addresses {
+		d := author.Addresses[i].Domain
+		if d == "" {
+			p.partial = true // a null domain or a literal: not all can be evaluated
+			continue
+		}
+		for _, seen := range p.domains {
+			if seen == d {
+				continue next
+			}
+		}
+		if len(p.domains) == MaxAuthorDomains {
+			p.partial = true
+			return
+		}
+		p.domains = append(p.domains, d)
+	}
+}
+
+// unusable is the outcome for a message without any author domain (RFC 9989,
+// Section 5.3.1: validation is not possible).
+func (p *Pending) unusable() Evaluation {
+	problem := p.problem
+	if problem == "" {
+		problem = message.NoMailbox
+	}
+	return Evaluation{
+		Result: PermError, Discovery: TreeWalk, Disposition: PolicyNone,
+		Reason: "no author domain: " + p.describe(problem),
+	}
+}
+
+func (p *Pending) describe(problem message.Problem) string {
+	if p.detail == "" {
+		return string(problem)
+	}
+	return string(problem) + ": " + p.detail
+}
+
+// certain reports whether every reader takes the same author from the message.
+// One From field with several mailboxes is well formed; all else that has a
+// Problem is not a message of which alignment can be told (RFC 9989, Section
+// 4.4).
+func (p *Pending) certain() bool {
+	return !p.partial && (p.problem == "" || p.problem == message.SeveralAuthors)
+}
+
+// flag tells in the reason what is wrong with From, and takes a pass back where
+// it might vouch for an author that the reader does not see.
+func (p *Pending) flag(e *Evaluation) {
+	if p.problem == "" && !p.partial {
+		return
+	}
+	problem := p.problem
+	if problem == "" {
+		problem = message.SeveralAuthors
+	}
+	if e.Result == Pass && !p.certain() {
+		e.Result = PermError
+	}
+	e.Reason = p.describe(problem) + "; " + e.Reason
+}
+
+// several evaluates each author domain and lets the strictest outcome decide
+// (RFC 9989, Section 11.5).
+func (p *Pending) several(ctx context.Context, ids []Identifier) Evaluation {
+	authors := make([]Evaluation, len(p.domains))
+	worst := 0
+	for i, d := range p.domains {
+		authors[i] = p.evaluate(ctx, d, ids)
+		if severity(&authors[i]) > severity(&authors[worst]) {
+			worst = i
+		}
+	}
+	e := authors[worst]
+	if len(authors) > 1 {
+		e.Authors = authors
+		e.Reason = fmt.Sprintf("%d author domains, %s decides: %s", len(authors), e.From, e.Reason)
+	}
+	if p.partial {
+		e.Reason = "not all authors can be evaluated; " + e.Reason
+	}
+	p.flag(&e)
+	return e
+}
+
+// severity orders outcomes: a failure that asks for something, then one that a
+// failed lookup may hide, then the others; a pass counts only if all pass.
+func severity(e *Evaluation) int {
+	switch e.Result {
+	case Fail:
+		if e.Disposition != PolicyNone {
+			return 10 + e.Disposition.rank()
+		}
+		return 5
+	case TempError:
+		return 8
+	case PermError:
+		return 4
+	case None:
+		return 3
+	}
+	return 0
+}
