@@ -290,6 +290,10 @@ func (m *macro) transform(dst []byte, start int) []byte {
 		skip = count - m.keep
 	}
 	if m.reverse {
+		// What is right after the reversal was left before it.
+		for range skip {
+			value = value[:strings.LastIndexAny(value, delims)]
+		}
 		for range count - skip {
 			i := strings.LastIndexAny(value, delims)
 			dst = append(append(dst, value[i+1:]...), '.')
