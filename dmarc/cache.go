@@ -13,9 +13,10 @@ const (
 	maxCachedRecord = 1024 // bytes; a longer text is parsed each time
 )
 
-// recordCache keeps parsed records by the text they came from, so that a text
-// that changed can never be answered by an old record. The zero value works.
-type recordCache struct {
+// RecordCache keeps parsed records by the text they came from, so that a text
+// that changed can never be answered by an old record. The zero value works; it
+// must not be copied after its first use.
+type RecordCache struct {
 	seed   maphash.Seed
 	once   sync.Once
 	shards [cacheShards]struct {
@@ -25,9 +26,9 @@ type recordCache struct {
 }
 
 // parse returns the record of a text that begins with the version. The Record
-// is shared.
-func (c *recordCache) parse(txt string) *Record {
-	if len(txt) > maxCachedRecord {
+// is shared. A nil cache keeps nothing.
+func (c *RecordCache) parse(txt string) *Record {
+	if c == nil || len(txt) > maxCachedRecord {
 		rec, _ := ParseRecord(txt)
 		return &rec
 	}

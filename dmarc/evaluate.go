@@ -13,14 +13,14 @@ import (
 // (RFC 9990, DiscoveryType).
 const TreeWalk = "treewalk"
 
-// Evaluator evaluates messages. It keeps the policy records that it parsed and
-// must not be copied after its first use. It is safe for concurrent use.
+// Evaluator evaluates messages. It is safe for concurrent use.
 type Evaluator struct {
 	// Resolver answers the lookups. Required. If it is a resolver.Peeker, what
 	// it knows already costs no goroutine.
 	Resolver resolver.Resolver
 
-	cache recordCache
+	// Records keeps parsed policy records; nil means that each is parsed when met.
+	Records *RecordCache
 }
 
 // Evaluation is the outcome for one message and why.

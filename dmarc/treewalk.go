@@ -162,7 +162,7 @@ func (p *Pending) settle(q *probe) {
 	}
 	switch {
 	case n == 1:
-		q.Found, q.record = FoundRecord, p.ev.cache.parse(q.text)
+		q.Found, q.record = FoundRecord, p.ev.Records.parse(q.text)
 	case n > 1:
 		q.Found, q.text = FoundSeveral, ""
 		q.Reason = fmt.Sprintf("%d policy records at one name: all are discarded", n)
