@@ -3,6 +3,7 @@ package dmarc
 import (
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/waxseal/waxseal/domain"
 	"github.com/waxseal/waxseal/internal/ascii"
@@ -76,12 +77,23 @@ func parseURI(s string) (URI, bool) {
 	to, _, _ := strings.Cut(rest, "?")
 	address, err := url.PathUnescape(to)
 	at := strings.LastIndexByte(address, '@')
-	if err != nil || at <= 0 || !isValue(address) || strings.IndexByte(address, ',') >= 0 {
+	if err != nil || at <= 0 || !isAddress(address) {
 		return URI{}, false
 	}
 	u.Address = address
 	u.Domain, err = domain.Parse(address[at+1:])
 	return u, err == nil
+}
+
+// isAddress refuses what could end a command or begin a second recipient where
+// the address is used.
+func isAddress(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] <= ' ' || s[i] == 0x7f || s[i] == ',' {
+			return false
+		}
+	}
+	return utf8.ValidString(s) // RFC 6068, Section 2: encoded UTF-8 is allowed
 }
 
 // isScheme reports whether s is a scheme (RFC 3986, Section 3.1).
