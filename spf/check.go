@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/waxseal/waxseal/domain"
+	"github.com/waxseal/waxseal/internal/ascii"
 	"github.com/waxseal/waxseal/resolver"
 )
 
@@ -74,19 +75,21 @@ func (k *check) run(args Args) Evaluation {
 func (k *check) start(args Args, e *Evaluation) outcome {
 	k.ip = args.IP.Unmap().WithZone("") // RFC 7208, Section 5: mapped is IPv4
 	k.helo = args.Helo
+	if !ascii.Is7Bit(args.Helo) {
+		if h, err := domain.Parse(args.Helo); err == nil {
+			k.helo = string(h) // RFC 8616, Section 4: U-labels become A-labels
+		}
+	}
 	k.trace.on = k.c.Trace
 	k.peeker, _ = k.c.Resolver.(resolver.Peeker)
-	if h, err := domain.Parse(args.Helo); err == nil {
-		k.helo = string(h) // RFC 8616, Section 4: U-labels become A-labels
-	}
 	local, name := splitMailbox(args.MailFrom)
-	if args.MailFrom == "" {
+	if args.MailFrom == "" || args.MailFrom == "<>" {
 		e.Identity, name = Helo, args.Helo // RFC 7208, Section 2.4
 	}
 	if local == "" {
 		local = "postmaster" // RFC 7208, Section 4.3
 	}
-	k.local, e.Domain = local, name
+	k.local, e.Domain = local, quoteTerm(name)
 	d, err := domain.Parse(name)
 	if err == nil {
 		k.domain, e.Domain = string(d), string(d)
@@ -183,7 +186,7 @@ func (k *check) selectRecord(domain string, a *resolver.Answer, err error) (*Rec
 		if isInvalidName(err) {
 			return nil, failed(None, domain+" is not a name that DNS can look up")
 		}
-		return nil, failed(TempError, lookupFailed(domain, resolver.TypeTXT, err))
+		return nil, failed(TempError, lookupFailed(domain, resolver.TypeTXT, "", err))
 	}
 	text, found := "", 0
 	for _, t := range a.TXT() {

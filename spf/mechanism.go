@@ -156,6 +156,5 @@ func (k *check) lookupTerm(name string, t resolver.Type, d *Directive, domain st
 		return nil, outcome{}
 	}
 	k.trace.failed(d.Text, TempError)
-	return nil, failed(TempError, lookupFailed(name, t, err)+", asked for "+quoteTerm(d.Text)+
-		" in the SPF record of "+domain)
+	return nil, failed(TempError, lookupFailed(name, t, quoteTerm(d.Text)+" in the SPF record of "+domain, err))
 }

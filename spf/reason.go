@@ -17,7 +17,7 @@ func (k *check) reason(o *outcome) string {
 	if o.term == "" {
 		return "no term of the SPF record of " + o.domain + " matches " + ip + via(k.domain, o.domain)
 	}
-	by := o.term + inRecordOf(o)
+	by := quoteTerm(o.term) + inRecordOf(o)
 	switch o.result {
 	case Pass:
 		return k.domain + " allows " + ip + " by " + by
@@ -34,7 +34,7 @@ func inRecordOf(o *outcome) string {
 	if o.innerTerm == "" {
 		return " in the SPF record of " + o.domain
 	}
-	return " in the SPF record of " + o.domain + " (there " + o.innerTerm + " of " + o.innerDomain + ")"
+	return " in the SPF record of " + o.domain + " (there " + quoteTerm(o.innerTerm) + " of " + o.innerDomain + ")"
 }
 
 func via(from, to string) string {
@@ -62,8 +62,12 @@ func notADomain(id Identity, name string) string {
 	return fmt.Sprintf("%s, %s, is not a fully qualified domain name, so that nothing can be published for it", what, quoteTerm(name))
 }
 
-func lookupFailed(name string, t resolver.Type, err error) string {
-	return "the lookup of " + t.String() + " " + name + " failed: " + failure(err)
+// lookupFailed is the reason for temperror. The asker may be empty.
+func lookupFailed(name string, t resolver.Type, asker string, err error) string {
+	if asker != "" {
+		asker = ", for " + asker + ","
+	}
+	return "the lookup of " + t.String() + " " + name + asker + " failed: " + failure(err)
 }
 
 // failure says why a lookup failed.
@@ -78,8 +82,7 @@ func failure(err error) string {
 }
 
 func syntaxError(domain string, err *Error) string {
-	switch {
-	case err.Term == "":
+	if err.Term == "" {
 		return "the SPF record of " + domain + " cannot be used: " + string(err.Reason)
 	}
 	return "the SPF record of " + domain + " has an error in " + err.Term + ": " + string(err.Reason)

@@ -69,7 +69,7 @@ const (
 type Args struct {
 	IP       netip.Addr // of the client; an IPv4-mapped address counts as IPv4
 	Helo     string     // the argument of HELO or EHLO as given
-	MailFrom string     // the reverse-path without angle brackets; empty for the null one
+	MailFrom string     // the reverse-path; empty or "<>" for the null one
 }
 
 // Evaluation is the result of a check and what it rests on.

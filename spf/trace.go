@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strconv"
 
+	"github.com/waxseal/waxseal/internal/ascii"
 	"github.com/waxseal/waxseal/resolver"
 )
 
@@ -13,6 +14,10 @@ const (
 	NoMatch = "no match"
 	Found   = "found"
 )
+
+// maxSteps is how many steps of a record are kept; after that only terms that
+// match or ask DNS.
+const maxSteps = 1000
 
 // Step is one step of a check: the search for a record, the term "v=spf1", or a
 // term of that record.
@@ -49,6 +54,9 @@ func (t *trace) add(s Step) {
 }
 
 func (t *trace) term(text string, matched bool) {
+	if !matched && len(t.asked) == 0 && len(t.steps) >= maxSteps {
+		return
+	}
 	outcome := NoMatch
 	if matched {
 		outcome = Match
@@ -136,7 +144,12 @@ func first[V any](vs []V, text func(V) string) []string {
 func shortText(s string) string {
 	const most = 2048
 	if len(s) > most {
-		return s[:most] + "..."
+		s = s[:most] + "..."
+	}
+	for i := 0; i < len(s); i++ {
+		if !ascii.IsPrint(s[i]) && s[i] != ' ' {
+			return strconv.QuoteToASCII(s)
+		}
 	}
 	return s
 }
