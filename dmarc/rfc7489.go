@@ -43,7 +43,14 @@ func (p *Pending) reading7489(e *Evaluation, ids []Identifier) *Reading7489 {
 		(r.RecordDomain == e.RecordDomain || r.Result == None) {
 		return nil
 	}
-	r.Text = r.explain(e, sampled)
+	switch {
+	case sampled:
+		r.Text = fmt.Sprintf("an RFC 7489 reader applies %s to %d%% of such messages and %s to the others", r.Disposition, r.Percent, r.Disposition.Lower())
+	case r.Result != e.Result:
+		r.Text = r.explainResult(e, p.find(e.From))
+	default:
+		r.Text = r.explain(e)
+	}
 	return &r
 }
 
@@ -86,19 +93,32 @@ func aligned7489(author, org domain.Name, rec *Record, ids []Identifier) bool {
 	return false
 }
 
-// explain puts the difference that matters most into words.
-func (r *Reading7489) explain(e *Evaluation, sampled bool) string {
+// explainResult says why the result is another one.
+func (r *Reading7489) explainResult(e *Evaluation, own *probe) string {
 	switch {
-	case r.Result != e.Result && r.RecordDomain == "" && e.RecordDomain != "":
-		return fmt.Sprintf("an RFC 7489 reader finds no policy record, because it looks only at %s and %s", e.From, r.OrgDomain)
-	case r.Result != e.Result:
-		return fmt.Sprintf("an RFC 7489 reader says %s, because by the public suffix list the organizational domain is %s", r.Result, r.OrgDomain)
-	case sampled:
-		return fmt.Sprintf("an RFC 7489 reader applies %s to %d%% of such messages and %s to the others", r.Disposition, r.Percent, r.Disposition.Lower())
-	case r.Disposition != e.Disposition && e.Testing:
+	case r.RecordDomain == "" && own.Found == FoundSeveral:
+		return fmt.Sprintf("an RFC 7489 reader says none, because several records at %s end its search", own.Name)
+	case r.RecordDomain == "" && e.From == r.OrgDomain:
+		return fmt.Sprintf("an RFC 7489 reader says none, because it looks for a record only at %s", e.From)
+	case r.RecordDomain == "":
+		return fmt.Sprintf("an RFC 7489 reader says none, because it looks for a record only at %s and %s", e.From, r.OrgDomain)
+	case e.Record != nil && e.Record.NoPolicy:
+		return fmt.Sprintf("an RFC 7489 reader says %s, because it does not know the invalid np that keeps us from using the record", r.Result)
+	case r.RecordDomain != e.RecordDomain:
+		return fmt.Sprintf("an RFC 7489 reader says %s, because it takes the policy record of %s", r.Result, r.RecordDomain)
+	}
+	return fmt.Sprintf("an RFC 7489 reader says %s, because by the public suffix list the organizational domain is %s", r.Result, r.OrgDomain)
+}
+
+// explain says what differs with the same result.
+func (r *Reading7489) explain(e *Evaluation) string {
+	switch {
+	case r.Disposition != e.Disposition && e.Testing && r.Policy.Lower() == e.Disposition:
 		return fmt.Sprintf("an RFC 7489 reader does not know t=y and applies %s", r.Disposition)
+	case r.Disposition != e.Disposition && e.Applied == "np" && r.RecordDomain == e.RecordDomain:
+		return fmt.Sprintf("an RFC 7489 reader does not know np and applies %s", r.Disposition)
 	case r.Disposition != e.Disposition:
-		return fmt.Sprintf("an RFC 7489 reader applies %s, the policy it reads at %s", r.Disposition, r.RecordDomain)
+		return fmt.Sprintf("an RFC 7489 reader applies %s, the policy that it reads at %s", r.Disposition, r.RecordDomain)
 	case r.RecordDomain != e.RecordDomain:
 		return fmt.Sprintf("an RFC 7489 reader takes the policy record of %s", r.RecordDomain)
 	}
