@@ -1,6 +1,7 @@
 package dkim
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 
@@ -139,41 +140,62 @@ const (
 	ones  = 0x0101010101010101
 	low7  = 0x7f * ones
 	highs = 0x80 * ones
+
+	// cleanBlock is how much is searched at once for any space or tab at all.
+	// Most large mail is base64 and has none.
+	cleanBlock = 1024
 )
 
-// equal marks with 0x80 the bytes of w that are c.
-func equal(w uint64, c byte) uint64 {
-	x := w ^ uint64(c)*ones
-	return ^((x&low7 + low7) | x | low7)
-}
-
 // cleanSpan returns the length of the part at the beginning of p that relaxed
-// leaves as it is: up to a tab, or to a space before a space, tab or CR. It
-// looks at eight bytes at a time.
+// leaves as it is: up to white space that is not one space between two other
+// bytes or that ends a line.
 func cleanSpan(p []byte) int {
-	i := 0
-	for ; i+9 <= len(p); i += 8 {
-		w := binary.LittleEndian.Uint64(p[i:])
-		space := equal(w, ' ')
-		tab := equal(w, '\t')
-		if space|tab == 0 {
+	for i := 0; i < len(p); {
+		block := p[i:min(i+cleanBlock, len(p))]
+		if bytes.IndexByte(block, ' ') < 0 && bytes.IndexByte(block, '\t') < 0 {
+			i += len(block)
 			continue
 		}
-		next := binary.LittleEndian.Uint64(p[i+1:])
-		hit := tab | space&(equal(next, ' ')|equal(next, '\t')|equal(next, '\r'))
-		if hit != 0 {
-			return i + bits.TrailingZeros64(hit)/8
-		}
-	}
-	for ; i < len(p); i++ {
-		switch p[i] {
-		case '\t':
-			return i
-		case ' ':
-			if i+1 < len(p) && (ascii.IsWSP(p[i+1]) || p[i+1] == '\r') {
+		for end := i + len(block); i < end; i++ {
+			if i += suspect(p, i); i >= len(p) {
+				return len(p)
+			}
+			space := i > 0 && p[i-1] == ' '
+			switch {
+			case p[i] == ' ' && space, p[i] == '\t' && space:
+				return i - 1
+			case p[i] == '\t':
 				return i
+			case p[i] == '\r' && space && i+1 < len(p) && p[i+1] == '\n':
+				return i - 1
 			}
 		}
 	}
-	return i
+	return len(p)
+}
+
+// suspect returns how far behind p[i:] the next byte is that is a control, or
+// that is a space behind a space or control; at least as far as the end if there
+// is none. It looks at eight bytes at a time.
+func suspect(p []byte, i int) int {
+	first := i
+	var before uint64 // 0x80 if the byte in front is a space or control
+	if i > 0 && p[i-1] <= ' ' {
+		before = 0x80
+	}
+	for ; i+8 <= len(p); i += 8 {
+		w := binary.LittleEndian.Uint64(p[i:])
+		blank := ^((w&low7 + (0x7f-' ')*ones) | w) & highs
+		control := ^((w&low7 + (0x80-' ')*ones) | w) & highs
+		if hit := control | blank&(blank<<8|before); hit != 0 {
+			return i - first + bits.TrailingZeros64(hit)/8
+		}
+		before = blank >> 56
+	}
+	for ; i < len(p); i++ {
+		if p[i] < ' ' || p[i] == ' ' && i > 0 && p[i-1] <= ' ' {
+			break
+		}
+	}
+	return i - first
 }
