@@ -6,79 +6,35 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/miekg/dns"
 	"github.com/waxseal/waxseal/domain"
 	"github.com/waxseal/waxseal/message"
 	"github.com/waxseal/waxseal/resolver"
+	"github.com/waxseal/waxseal/resolver/zonefile"
 )
 
-// zone answers from zone text. A name exists if it or something below it has a
-// record. Lookups of the names in fail end with that reason.
+// zone answers from zone text and notes what it was asked.
 type zone struct {
-	fail map[string]resolver.Reason
+	resolver.Unvalidated
+	fail map[string]resolver.Reason // the lookups that fail, by name
 
-	mu     sync.Mutex
-	sets   map[string][]dns.RR
-	exists map[string]bool
-	asked  []string
-	known  map[resolver.Question]*resolver.Answer
+	mu    sync.Mutex
+	asked []string
 }
 
 func newZone(t testing.TB, text string) *zone {
 	t.Helper()
-	z := &zone{
-		sets: map[string][]dns.RR{}, exists: map[string]bool{},
-		known: map[resolver.Question]*resolver.Answer{}, fail: map[string]resolver.Reason{},
-	}
-	zp := dns.NewZoneParser(strings.NewReader("$TTL 300\n"+text), ".", "")
-	for rr, ok := zp.Next(); ok; rr, ok = zp.Next() {
-		name := resolver.CanonicalName(rr.Header().Name)
-		z.sets[name] = append(z.sets[name], rr)
-		for d := domain.Name(name); d != ""; d = d.Parent() {
-			z.exists[string(d)] = true
-		}
-	}
-	if err := zp.Err(); err != nil {
+	zones := &zonefile.Zones{Fail: map[string]resolver.Reason{}}
+	if err := zones.Add(strings.NewReader(text), "test.zone"); err != nil {
 		t.Fatal(err)
 	}
-	return z
+	return &zone{Unvalidated: resolver.Unvalidated{Source: zones, Status: resolver.Insecure}, fail: zones.Fail}
 }
 
 func (z *zone) Lookup(ctx context.Context, name string, typ resolver.Type) (*resolver.Answer, error) {
 	z.mu.Lock()
-	defer z.mu.Unlock()
-	name = resolver.CanonicalName(name)
 	z.asked = append(z.asked, name)
-	if reason, ok := z.fail[name]; ok {
-		return nil, &resolver.Error{Reason: reason, Name: name, Type: typ}
-	}
-	a := &resolver.Answer{Name: name, Type: typ, Status: resolver.Insecure}
-	for target := name; ; {
-		next := ""
-		for _, rr := range z.sets[target] {
-			if c, ok := rr.(*dns.CNAME); ok {
-				a.Records, next = append(a.Records, rr), resolver.CanonicalName(c.Target)
-			} else if resolver.Type(rr.Header().Rrtype) == typ {
-				a.Records = append(a.Records, rr)
-			}
-		}
-		if next == "" {
-			if !z.exists[target] {
-				a.RCode = resolver.NXDomain
-			}
-			z.known[resolver.Question{Name: name, Type: typ}] = a
-			return a, nil
-		}
-		target = next
-	}
-}
-
-// cached is a zone that answers what it was asked before without waiting.
-type cached struct{ *zone }
-
-func (c cached) Peek(name string, t resolver.Type) (*resolver.Answer, bool) {
-	a, ok := c.known[resolver.Question{Name: name, Type: t}]
-	return a, ok
+	z.mu.Unlock()
+	return z.Unvalidated.Lookup(ctx, name, typ)
 }
 
 func author(addrs ...string) message.Author {

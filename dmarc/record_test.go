@@ -114,7 +114,7 @@ func TestHostileRecords(t *testing.T) {
 }
 
 func TestCache(t *testing.T) {
-	var c recordCache
+	var c RecordCache
 	if c.parse("v=DMARC1; p=none") != c.parse("v=DMARC1; p=none") {
 		t.Error("a text is parsed twice")
 	}
