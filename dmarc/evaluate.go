@@ -74,14 +74,17 @@ type Pending struct {
 	domains []domain.Name // the different author domains
 	partial bool          // some author has no domain, or there are too many
 	probes  []*probe
+	free    []probe
 	walks   int // domains of identifiers that were walked
+
+	oneDomain [1]domain.Name // for domains
 }
 
 // Begin starts the lookups that the author alone calls for and returns without
 // waiting for them. They end with ctx.
 func (e *Evaluator) Begin(ctx context.Context, author message.Author) *Pending {
 	p := &Pending{ev: e, problem: author.Problem, detail: author.Detail}
-	p.probes = make([]*probe, 0, MaxQueries)
+	p.domains, p.probes = p.oneDomain[:0], make([]*probe, 0, MaxQueries)
 	p.authors(&author)
 	for _, d := range p.domains {
 		p.ask(ctx, d)

@@ -87,7 +87,8 @@ func (p *Pending) probe(ctx context.Context, d domain.Name) *probe {
 	if q := p.find(d); q != nil {
 		return q
 	}
-	q := &probe{domain: d, Step: Step{Name: "_dmarc." + string(d)}}
+	q := p.newProbe()
+	q.domain, q.Name = d, "_dmarc."+string(d)
 	p.probes = append(p.probes, q)
 	switch {
 	case len(q.Name) > domain.MaxName:
@@ -102,6 +103,17 @@ func (p *Pending) probe(ctx context.Context, d domain.Name) *probe {
 			q.answer, q.err = p.lookup(ctx, q.Name)
 		}()
 	}
+	return q
+}
+
+// newProbe takes a probe from a block, so that a walk costs one allocation.
+func (p *Pending) newProbe() *probe {
+	const block = 4
+	if len(p.free) == 0 {
+		p.free = make([]probe, block)
+	}
+	q := &p.free[0]
+	p.free = p.free[1:]
 	return q
 }
 
@@ -143,11 +155,12 @@ func (p *Pending) wait(ctx context.Context, q *probe) *probe {
 
 // settle draws from the answer what the walk needs.
 func (p *Pending) settle(q *probe) {
-	q.Status = resolver.StatusOf(q.answer, q.err)
 	if q.err != nil {
+		q.Status = resolver.StatusOf(nil, q.err)
 		q.Found, q.Reason = failure(q.err)
 		return
 	}
+	q.Status = q.answer.Status
 	q.exists = exists(q.answer)
 	n, strange := 0, false
 	for _, txt := range q.answer.TXT() {
