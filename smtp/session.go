@@ -1,6 +1,9 @@
 package smtp
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // transaction is what was agreed since MAIL.
 type transaction struct {
