@@ -40,6 +40,7 @@ type lookup struct {
 	zones   []*cut // the last zone of each part
 	expires time.Time
 	reply   *dns.Msg
+	direct  name // the name that reply was asked for
 }
 
 func newLookup(v *Validator, n name, t resolver.Type) *lookup {
@@ -66,17 +67,12 @@ func (l *lookup) run(ctx context.Context) (*resolver.Answer, error) {
 			return nil, l.limit("more than %d aliases", maxAliases)
 		}
 		if l.reply == nil {
-			if l.remembered(n) {
-				return l.answer(resolver.NXDomain), nil
+			if rcode, ok := l.remembered(n); ok {
+				return l.answer(rcode), nil
 			}
-			reply, err := l.fetch(ctx, n)
-			if err != nil {
+			var err error
+			if answer, err = l.ask(ctx, n); err != nil {
 				return nil, err
-			}
-			l.reply = reply
-			var f *fault
-			if answer, f = group(reply.Answer); f != nil {
-				return nil, l.bogus(f)
 			}
 		}
 		if done, err := l.positive(ctx, n, answer); done || err != nil {
@@ -88,6 +84,13 @@ func (l *lookup) run(ctx context.Context) (*resolver.Answer, error) {
 		}
 		if !aliased {
 			rcode, err := l.negative(ctx, n)
+			if err != nil && l.direct != n && isBogusError(err) {
+				// The denial need not be meant for the end of the aliases.
+				if answer, err = l.ask(ctx, n); err != nil {
+					return nil, err
+				}
+				continue
+			}
 			return l.finish(rcode, err)
 		}
 		n = target
@@ -95,6 +98,25 @@ func (l *lookup) run(ctx context.Context) (*resolver.Answer, error) {
 			l.reply = nil
 		}
 	}
+}
+
+// ask fetches a reply for n itself.
+func (l *lookup) ask(ctx context.Context, n name) (sets, error) {
+	reply, err := l.fetch(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	l.reply, l.direct = reply, n
+	answer, f := group(reply.Answer)
+	if f != nil {
+		return nil, l.bogus(f)
+	}
+	return answer, nil
+}
+
+func isBogusError(err error) bool {
+	var e *resolver.Error
+	return errors.As(err, &e) && e.Reason == resolver.BogusAnswer
 }
 
 func (l *lookup) finish(rcode resolver.RCode, err error) (*resolver.Answer, error) {

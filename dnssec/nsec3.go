@@ -31,6 +31,7 @@ type nsec3s struct {
 	zone    name
 	params  hashParams
 	all     []nsec3
+	sorted  bool            // all is in the order of owners: remembered, not of one reply
 	hashes  map[name]string // computed already
 }
 
@@ -103,12 +104,26 @@ func (s *nsec3s) match(n name) (*nsec3, *fault) {
 	if f != nil {
 		return nil, f
 	}
+	if s.sorted {
+		if i, found := searchNSEC3(s.all, h); found {
+			return s.fresh(i), nil
+		}
+		return nil, nil
+	}
 	for i := range s.all {
 		if s.all[i].owner == h {
 			return &s.all[i], nil
 		}
 	}
 	return nil, nil
+}
+
+// fresh returns a remembered record unless its time is over.
+func (s *nsec3s) fresh(i int) *nsec3 {
+	if !s.checker.now.Before(s.all[i].expires) {
+		return nil
+	}
+	return &s.all[i]
 }
 
 func (s *nsec3s) cover(n name) (*nsec3, *fault) {
@@ -118,6 +133,14 @@ func (s *nsec3s) cover(n name) (*nsec3, *fault) {
 	h, f := s.hash(n)
 	if f != nil {
 		return nil, f
+	}
+	if s.sorted {
+		i, _ := searchNSEC3(s.all, h)
+		i = (i + len(s.all) - 1) % len(s.all) // before the first lies the end of the last
+		if s.all[i].covers(h) {
+			return s.fresh(i), nil
+		}
+		return nil, nil
 	}
 	for i := range s.all {
 		if s.all[i].covers(h) {
