@@ -1,11 +1,9 @@
 package message
 
 import (
-	"bytes"
 	"fmt"
 
 	"github.com/waxseal/waxseal/domain"
-	"github.com/waxseal/waxseal/internal/ascii"
 )
 
 // Address is one mailbox of an address list.
@@ -58,7 +56,7 @@ func (h *Header) Author() Author {
 				r.p.suspect("white space stands before the colon of From")
 			}
 			r.field(f.Value())
-		case f.looksLike("From"):
+		case f.LooksLike("From"):
 			r.p.suspect("the field name %q is From with bytes that nobody sees", clip(f.Name()))
 			r.field(f.Value())
 		}
@@ -87,21 +85,10 @@ func (r *authorReader) field(value []byte) {
 // hidden looks for From fields that begin behind a bare CR or LF.
 func (r *authorReader) hidden(h *Header) {
 	for i := range h.Fields {
-		raw := h.Fields[i].Raw
-		for j, c := range raw[:len(raw)-1] {
-			if c != '\r' && c != '\n' || !isBareEnd(raw, j) || !ascii.HasPrefixFold(raw[j+1:], "From") {
-				continue
-			}
-			rest := raw[j+1:]
-			end := len(rest)
-			if k := bytes.IndexAny(rest, "\r\n"); k >= 0 {
-				end = k
-			}
-			if f := parseField(rest[:end]); f.Is("From") {
-				r.p.suspect("a From field stands behind a bare CR or LF")
-				r.field(f.Value())
-			}
-		}
+		h.Fields[i].eachHidden("From", func(f Field) {
+			r.p.suspect("a From field stands behind a bare CR or LF")
+			r.field(f.Value())
+		})
 	}
 }
 
@@ -140,46 +127,4 @@ func anyHost(list []Address) bool {
 		}
 	}
 	return false
-}
-
-// looksLike reports whether the name is that one once all bytes are left out
-// that RFC 5322, Section 2.2 forbids in names.
-func (f *Field) looksLike(name string) bool {
-	if int(f.name) <= len(name) || !f.Malformed() {
-		return false
-	}
-	n := 0
-	for _, c := range f.Raw[:f.name] {
-		if !ascii.IsPrint(c) {
-			continue
-		}
-		if n == len(name) || ascii.Lower(c) != ascii.Lower(name[n]) {
-			return false
-		}
-		n++
-	}
-	return n == len(name)
-}
-
-// isBareEnd reports whether the CR or LF at b[i] is not half of a CRLF.
-func isBareEnd(b []byte, i int) bool {
-	if b[i] == '\r' {
-		return i+1 == len(b) || b[i+1] != '\n'
-	}
-	return i == 0 || b[i-1] != '\r'
-}
-
-// hasBareEnd reports whether b has a CR or LF that is not half of a CRLF.
-func hasBareEnd(b []byte) bool {
-	lines := 0
-	for off := 0; ; lines++ {
-		i := bytes.IndexByte(b[off:], '\n')
-		if i < 0 {
-			return bytes.Count(b, []byte{'\r'}) != lines
-		}
-		off += i + 1
-		if off < 2 || b[off-2] != '\r' {
-			return true
-		}
-	}
 }
