@@ -1,0 +1,408 @@
+package authres
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/waxseal/waxseal/internal/ascii"
+)
+
+// Parse parses the value of an Authentication-Results field, or what follows
+// the instance in an ARC-Authentication-Results field. The error is a *Error;
+// the Field is then nil, as RFC 8601, Section 2.2 gives a field that does not
+// follow the syntax no meaning at all.
+func Parse(value []byte) (*Field, error) {
+	if len(value) > MaxFieldBytes {
+		return nil, &Error{TooLarge, MaxFieldBytes}
+	}
+	p := parser{b: value}
+	f := &Field{}
+	p.payload(f)
+	if p.err != nil {
+		return nil, p.err
+	}
+	return f, nil
+}
+
+// parser has a method for each production of RFC 8601, Section 2.2. The first
+// error ends the field: pos is then at the end, where no production begins.
+type parser struct {
+	b       []byte
+	pos     int
+	comment string // the first one since it was last cleared
+	err     *Error
+}
+
+func (p *parser) fail(r Reason) {
+	if p.err == nil {
+		p.err = &Error{r, p.pos}
+	}
+	p.pos = len(p.b)
+}
+
+// peek returns the next byte, 0 at the end; a NUL is refused where it stands.
+func (p *parser) peek() byte {
+	if p.pos < len(p.b) {
+		return p.b[p.pos]
+	}
+	return 0
+}
+
+func (p *parser) done() bool { return p.pos == len(p.b) }
+
+// accept skips c with the CFWS around it if c is next.
+func (p *parser) accept(c byte) bool {
+	p.cfws()
+	if p.peek() != c || p.done() {
+		return false
+	}
+	p.pos++
+	p.cfws()
+	return true
+}
+
+// payload is authres-payload = [CFWS] authserv-id [CFWS authres-version]
+// (no-result / 1*resinfo) [CFWS].
+func (p *parser) payload(f *Field) {
+	p.cfws()
+	if !p.startsResult() {
+		p.authservID(f)
+	}
+	none := false
+	for !p.done() {
+		if f.AuthServID != "" || len(f.Results) > 0 {
+			if !p.accept(';') {
+				p.fail(BadResult)
+				return
+			}
+			if p.done() || p.peek() == ';' {
+				continue
+			}
+		}
+		switch {
+		case none: // something follows "none"
+			p.fail(BadResult)
+		case len(f.Results) == MaxResults:
+			p.fail(TooManyResults)
+		case len(f.Results) == 0 && p.noResult():
+			none = true
+		default:
+			f.Results = append(f.Results, p.resinfo())
+		}
+	}
+}
+
+// startsResult reports whether a methodspec comes where the authserv-id should
+// be, as in the fields that Microsoft writes.
+func (p *parser) startsResult() bool {
+	at, err := p.pos, p.err
+	ok := len(p.name()) > 0
+	p.cfws()
+	ok = ok && p.err == nil && (p.peek() == '=' || p.peek() == '/')
+	if ok && p.peek() == '/' {
+		p.pos++
+		p.cfws()
+		p.number()
+		p.cfws()
+		ok = p.peek() == '='
+	}
+	p.pos, p.err = at, err
+	return ok
+}
+
+// authservID is authserv-id [CFWS authres-version].
+func (p *parser) authservID(f *Field) {
+	if p.peek() == '"' {
+		f.AuthServID = p.quotedString()
+	} else {
+		f.AuthServID = string(p.run())
+	}
+	if f.AuthServID == "" {
+		p.fail(NoAuthServID)
+		return
+	}
+	p.endOfValue()
+	p.cfws()
+	if !p.done() && p.peek() != ';' {
+		if f.Version = p.number(); f.Version == 0 {
+			p.fail(BadVersion)
+		}
+		p.cfws()
+	}
+}
+
+// noResult is "none" without more.
+func (p *parser) noResult() bool {
+	at := p.pos
+	name := p.name()
+	p.cfws()
+	if ascii.EqualFold(name, "none") && (p.done() && p.err == nil || p.peek() == ';') {
+		return true
+	}
+	if p.err == nil {
+		p.pos = at
+	}
+	return false
+}
+
+// resinfo is methodspec [CFWS reasonspec] [CFWS 1*propspec].
+func (p *parser) resinfo() Result {
+	p.comment = ""
+	r := Result{Method: p.keyword()}
+	if p.accept('/') {
+		if r.MethodVersion = p.number(); r.MethodVersion == 0 {
+			p.fail(BadVersion)
+		}
+	}
+	if r.Method == "" || !p.accept('=') {
+		p.fail(BadResult)
+		return r
+	}
+	if r.Value = p.keyword(); r.Value == "" {
+		p.fail(BadResult)
+	}
+	for p.cfws(); !p.done() && p.peek() != ';'; p.cfws() {
+		if !ascii.IsFWS(p.b[p.pos-1]) && p.b[p.pos-1] != ')' {
+			p.fail(TouchingText)
+			break
+		}
+		prop := p.propspec()
+		switch {
+		case prop.Type == "" && prop.Name == "reason" && r.Reason == "" && len(r.Props) == 0:
+			r.Reason = prop.Value
+		case len(r.Props) == MaxProps:
+			p.fail(TooManyProps)
+		default:
+			r.Props = append(r.Props, prop)
+		}
+	}
+	r.Comment = p.comment
+	return r
+}
+
+// propspec is ptype [CFWS] "." [CFWS] property [CFWS] "=" pvalue; reasonspec
+// and Microsoft's action=none are the same without a type.
+func (p *parser) propspec() Prop {
+	prop := Prop{Name: p.keyword()}
+	if p.accept('.') {
+		prop.Type, prop.Name = prop.Name, p.keyword()
+		if prop.Type == "" {
+			p.fail(BadProperty)
+		}
+	}
+	if prop.Name == "" || !p.accept('=') {
+		p.fail(BadProperty)
+		return prop
+	}
+	if p.pos > 0 && p.b[p.pos-1] != '=' && p.startsProp() {
+		p.fail(BadProperty) // it has no value: the next one must not become it
+		return prop
+	}
+	prop.Value = p.pvalue()
+	return prop
+}
+
+// startsProp reports whether what is next can be read as a propspec.
+func (p *parser) startsProp() bool {
+	run := p.b[p.pos:]
+	n := 0
+	for n < len(run) && (isKeyword(run[n]) || run[n] == '.') {
+		n++
+	}
+	return n > 0 && n < len(run) && run[n] == '='
+}
+
+// pvalue is [CFWS] (value / [[local-part] "@"] domain-name) [CFWS], and any
+// other text that has no meaning in the grammar. It may be missing.
+func (p *parser) pvalue() string {
+	if p.peek() != '"' {
+		s := string(p.run())
+		p.endOfValue()
+		return s
+	}
+	at := p.pos
+	s := p.quotedString()
+	if p.peek() == '@' { // a quoted local part
+		p.run()
+		if s = string(p.b[at:p.pos]); strings.ContainsAny(s, "\r\n") {
+			p.fail(BadCharacter)
+		}
+	}
+	p.endOfValue()
+	return s
+}
+
+// endOfValue refuses what touches a value: a reader that takes it for a part of
+// the value, and one that does not, would see different domains
+// (CVE-2020-12272: "header.d=example.net(.example.com").
+func (p *parser) endOfValue() {
+	if c := p.peek(); !p.done() && c != ';' && !ascii.IsFWS(c) {
+		p.fail(TouchingText)
+	}
+}
+
+// keyword is Keyword, in lower case; "" if there is none.
+func (p *parser) keyword() string { return ascii.ToLower(string(p.name())) }
+
+// name is what keywords are made of, with the underscore that some write.
+func (p *parser) name() []byte {
+	start := p.pos
+	for !p.done() && isKeyword(p.b[p.pos]) {
+		p.pos++
+	}
+	return p.b[start:p.pos]
+}
+
+func isKeyword(c byte) bool {
+	return ascii.IsAlpha(c) || ascii.IsDigit(c) || c == '-' || c == '_'
+}
+
+// run is an unquoted value: what has no meaning in the grammar.
+func (p *parser) run() []byte {
+	start := p.pos
+	for !p.done() && isValue(p.b[p.pos]) {
+		p.pos++
+	}
+	return p.b[start:p.pos]
+}
+
+func isValue(c byte) bool {
+	return c > ' ' && c != 0x7f && c != ';' && c != '(' && c != ')' && c != '"' && c != '\\'
+}
+
+// number is 1*DIGIT, 0 if there is none or it is too large.
+func (p *parser) number() int {
+	n, digits := 0, 0
+	for ; !p.done() && ascii.IsDigit(p.b[p.pos]); p.pos++ {
+		if digits++; digits > 4 {
+			return 0
+		}
+		n = 10*n + int(p.b[p.pos]-'0')
+	}
+	return n
+}
+
+// quotedString is quoted-string of RFC 2045, Section 5.1; pos is at its quote.
+func (p *parser) quotedString() string {
+	start := p.pos
+	var out []byte
+	for p.pos++; !p.done(); p.pos++ {
+		switch c := p.b[p.pos]; {
+		case c == '"':
+			p.pos++
+			return string(out)
+		case c == '\\' && p.pos+1 < len(p.b):
+			p.pos++
+			if c = p.b[p.pos]; c < ' ' || c == 0x7f {
+				p.fail(BadCharacter)
+				return ""
+			}
+			out = append(out, c)
+		case c == '\r' || c == '\n':
+			if !p.lineEnd() {
+				return ""
+			}
+			p.pos++ // the LF; what follows is content
+		case c < ' ' && c != '\t' || c == 0x7f:
+			p.fail(BadCharacter)
+			return ""
+		default:
+			out = append(out, c)
+		}
+	}
+	p.pos = start
+	p.fail(OpenQuote)
+	return ""
+}
+
+// lineEnd reports whether a CRLF with WSP behind it is next, and fails if not:
+// what stands behind any other line end may be another field to some reader.
+func (p *parser) lineEnd() bool {
+	rest := p.b[p.pos:]
+	if len(rest) > 2 && rest[0] == '\r' && rest[1] == '\n' && ascii.IsWSP(rest[2]) {
+		return true
+	}
+	if bytes.Equal(rest, []byte("\r\n")) { // the end of the field
+		return true
+	}
+	p.fail(BadCharacter)
+	return false
+}
+
+// cfws is [CFWS].
+func (p *parser) cfws() {
+	for !p.done() {
+		switch c := p.b[p.pos]; {
+		case ascii.IsWSP(c):
+			p.pos++
+		case c == '\r' || c == '\n':
+			if p.lineEnd() {
+				p.pos += 2
+			}
+		case c == '(':
+			p.skipComment()
+		default:
+			return
+		}
+	}
+}
+
+// skipComment is comment = "(" *([FWS] ccontent) [FWS] ")".
+func (p *parser) skipComment() {
+	start, depth := p.pos, 0
+	for ; !p.done(); p.pos++ {
+		switch c := p.b[p.pos]; {
+		case c == '\\':
+			if p.pos++; p.done() || p.b[p.pos] < ' ' || p.b[p.pos] == 0x7f {
+				p.fail(BadCharacter)
+				return
+			}
+		case c == '(':
+			if depth++; depth > MaxCommentDepth {
+				p.fail(DeepComment)
+				return
+			}
+		case c == ')':
+			if depth--; depth == 0 {
+				p.pos++
+				if p.comment == "" {
+					p.comment = commentText(p.b[start+1 : p.pos-1])
+				}
+				return
+			}
+		case c == '\r' || c == '\n':
+			if !p.lineEnd() {
+				return
+			}
+			p.pos++
+		case c < ' ' && c != '\t' || c == 0x7f:
+			p.fail(BadCharacter)
+			return
+		}
+	}
+	p.pos = start
+	p.fail(OpenComment)
+}
+
+// commentText returns a comment for people: escapes resolved, white space
+// collapsed.
+func commentText(b []byte) string {
+	out := make([]byte, 0, len(b))
+	gap := false
+	for i := 0; i < len(b); i++ {
+		c := b[i]
+		if ascii.IsFWS(c) {
+			gap = true
+			continue
+		}
+		if c == '\\' && i+1 < len(b) {
+			i++
+			c = b[i]
+		}
+		if gap && len(out) > 0 {
+			out = append(out, ' ')
+		}
+		gap, out = false, append(out, c)
+	}
+	return string(out)
+}
