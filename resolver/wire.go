@@ -1,0 +1,190 @@
+package resolver
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+	"github.com/waxseal/waxseal/internal/ascii"
+)
+
+// errCase is the outcome of a datagram that differs from the right reply only
+// in the case of the name.
+var errCase = errors.New("the reply changed the case of the name")
+
+const headerSize = 12 // RFC 1035, Section 4.1.1
+
+// query returns the message that asks q, with unpredictable ID and spelling.
+func (x *Exchanger) query(q Query) *dns.Msg {
+	name := []byte(dns.Fqdn(q.Name))
+	random := make([]byte, 2+(len(name)+7)/8)
+	_, _ = rand.Read(random) // never fails
+	if !q.PlainCase {
+		for i, c := range name {
+			if ascii.IsAlpha(c) && random[2+i/8]>>(i%8)&1 != 0 {
+				name[i] = c ^ 0x20
+			}
+		}
+	}
+	m := new(dns.Msg)
+	m.Id = binary.BigEndian.Uint16(random)
+	m.RecursionDesired = q.RecursionDesired
+	m.CheckingDisabled = q.CheckingDisabled
+	m.Question = []dns.Question{{Name: string(name), Qtype: uint16(q.Type), Qclass: dns.ClassINET}}
+	if !q.NoEDNS {
+		size := x.UDPSize
+		if size == 0 {
+			size = UDPSize
+		}
+		m.SetEdns0(min(max(size, dns.MinMsgSize), maxUDPSize), q.DNSSEC)
+	}
+	return m
+}
+
+// buffers for datagrams.
+var datagrams = sync.Pool{New: func() any { return new([maxUDPSize]byte) }}
+
+// datagram asks over UDP. What does not match is not an error: who cannot see
+// the query sends many wrong replies before the right one arrives.
+func (x *Exchanger) datagram(ctx context.Context, s Server, m *dns.Msg, wire []byte) (*dns.Msg, error) {
+	conn, done, err := x.open(ctx, "udp", s.Addr, orDefault(x.UDPTimeout, UDPTimeout))
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	if _, err := conn.Write(wire); err != nil {
+		return nil, err
+	}
+	buf := datagrams.Get().(*[maxUDPSize]byte)
+	defer datagrams.Put(buf)
+	for range maxStray {
+		n, err := conn.Read(buf[:])
+		if err != nil {
+			return nil, err
+		}
+		if n < headerSize || binary.BigEndian.Uint16(buf[:]) != m.Id || buf[2]&0x80 == 0 {
+			continue
+		}
+		reply, err := read(buf[:n], m)
+		if errors.Is(err, errMismatch) {
+			continue
+		}
+		if err == nil && len(reply.Question) == 1 && !keptCase(reply, m) {
+			err = errCase
+		}
+		return reply, err
+	}
+	return nil, errStray
+}
+
+// read parses a reply and checks that it is one to m.
+func read(wire []byte, m *dns.Msg) (*dns.Msg, error) {
+	if len(wire) < headerSize || binary.BigEndian.Uint16(wire) != m.Id || wire[2]&0x80 == 0 {
+		return nil, errMismatch
+	}
+	r := new(dns.Msg)
+	// A truncated reply may end inside a record; all that counts is the bit.
+	if err := r.Unpack(wire); err != nil && !(r.Truncated && len(r.Question) == 1) {
+		return nil, errMalformed
+	}
+	switch {
+	case r.Opcode != dns.OpcodeQuery:
+		return nil, errMismatch
+	case len(r.Question) == 0 && rejectsEDNS(r):
+		return r, nil // such servers often do not repeat what they could not read
+	case len(r.Question) != 1:
+		return nil, errMismatch
+	}
+	q, want := r.Question[0], m.Question[0]
+	if q.Qtype != want.Qtype || q.Qclass != want.Qclass || !ascii.EqualFold(q.Name, want.Name) {
+		return nil, errMismatch
+	}
+	return r, nil
+}
+
+func keptCase(reply, m *dns.Msg) bool {
+	return len(reply.Question) == 1 && reply.Question[0].Name == m.Question[0].Name
+}
+
+// stream asks over TCP or TLS (RFC 7766).
+func (x *Exchanger) stream(ctx context.Context, s Server, m *dns.Msg, wire []byte) (*dns.Msg, error) {
+	conn, done, err := x.open(ctx, "tcp", s.Addr, orDefault(x.TCPTimeout, TCPTimeout))
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	if s.TLS {
+		t := tls.Client(conn, x.tlsConfig(s))
+		if err := t.HandshakeContext(ctx); err != nil {
+			return nil, err
+		}
+		conn = t
+	}
+	framed := binary.BigEndian.AppendUint16(make([]byte, 0, len(wire)+2), uint16(len(wire)))
+	if _, err := conn.Write(append(framed, wire...)); err != nil {
+		return nil, err
+	}
+	var size [2]byte
+	if _, err := io.ReadFull(conn, size[:]); err != nil {
+		return nil, err
+	}
+	reply := make([]byte, binary.BigEndian.Uint16(size[:]))
+	if _, err := io.ReadFull(conn, reply); err != nil {
+		return nil, err
+	}
+	r, err := read(reply, m)
+	if err == nil && r.Truncated {
+		err = errMalformed // there is nothing larger to ask over
+	}
+	return r, err
+}
+
+func (x *Exchanger) tlsConfig(s Server) *tls.Config {
+	c := new(tls.Config)
+	if x.TLS != nil {
+		c = x.TLS.Clone()
+	}
+	c.ServerName = s.Name
+	if c.ServerName == "" {
+		c.ServerName, _, _ = net.SplitHostPort(s.Addr)
+	}
+	c.MinVersion = max(c.MinVersion, tls.VersionTLS12) // RFC 8310, Section 9; RFC 9325
+	return c
+}
+
+// open connects, with a deadline for all that follows. Done closes the
+// connection; it must be called.
+func (x *Exchanger) open(ctx context.Context, network, addr string, timeout time.Duration) (conn net.Conn, done func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	conn, err = x.dial(ctx, network, addr)
+	if err != nil {
+		cancel()
+		return nil, nil, err
+	}
+	deadline, _ := ctx.Deadline()
+	_ = conn.SetDeadline(deadline)
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	return conn, func() {
+		stop()
+		cancel()
+		_ = conn.Close()
+	}, nil
+}
+
+func orDefault(d, def time.Duration) time.Duration {
+	if d > 0 {
+		return d
+	}
+	return def
+}
+
+func isEOF(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
