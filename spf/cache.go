@@ -63,10 +63,7 @@ func (c *RecordCache) generation() int {
 }
 
 func (s *cacheShard) keep(text string, p parsed, most int) {
-	size := len(text) + 256
-	if p.record != nil {
-		size += 88 * cap(p.record.Directives)
-	}
+	size := recordSize(text, p)
 	if size > most {
 		return
 	}
@@ -83,6 +80,18 @@ func (s *cacheShard) keep(text string, p parsed, most int) {
 	}
 	s.young[text] = p
 	s.bytes += size
+}
+
+// recordSize returns about how many bytes an entry takes.
+func recordSize(text string, p parsed) int {
+	const (
+		entry     = 256 // map, Record, Error
+		directive = 96
+	)
+	if p.record == nil {
+		return len(text) + entry
+	}
+	return len(text) + entry + cap(p.record.Directives)*directive
 }
 
 // shardOf spreads records by their length and a few bytes; the map does the

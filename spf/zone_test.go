@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/waxseal/waxseal/resolver"
@@ -88,19 +89,29 @@ func (k known) Peek(name string, t resolver.Type) (*resolver.Answer, bool) {
 	return a, a != nil
 }
 
-// forgetful is a resolver that knows nothing before it is asked, and answers the
-// lookups in parts: only when as many wait as it was told.
+// forgetful is a resolver that knows nothing before it is asked. Lookups of
+// names that start with "together" wait for each other until there are party of
+// them.
 type forgetful struct {
 	*zone
-	barrier chan struct{} // nil: no waiting
+	party   int
+	waiting atomic.Int32
+	all     chan struct{} // closed when the party is complete
+}
+
+func newForgetful(z *zone, party int) *forgetful {
+	return &forgetful{zone: z, party: party, all: make(chan struct{})}
 }
 
 func (f *forgetful) Peek(string, resolver.Type) (*resolver.Answer, bool) { return nil, false }
 
 func (f *forgetful) Lookup(ctx context.Context, name string, t resolver.Type) (*resolver.Answer, error) {
-	if f.barrier != nil {
+	if strings.HasPrefix(name, "together") {
+		if f.waiting.Add(1) == int32(f.party) {
+			close(f.all)
+		}
 		select {
-		case <-f.barrier:
+		case <-f.all:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
