@@ -166,8 +166,11 @@ func cleanSpan(p []byte) int {
 				return i - 1
 			case p[i] == '\t':
 				return i
-			case p[i] == '\r' && space && i+1 < len(p) && p[i+1] == '\n':
-				return i - 1
+			case p[i] == '\r' && i+1 < len(p) && p[i+1] == '\n':
+				if space {
+					return i - 1
+				}
+				i++
 			}
 		}
 	}
