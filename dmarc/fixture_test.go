@@ -2,6 +2,7 @@ package dmarc
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -35,6 +36,15 @@ func (z *zone) Lookup(ctx context.Context, name string, typ resolver.Type) (*res
 	z.asked = append(z.asked, name)
 	z.mu.Unlock()
 	return z.Unvalidated.Lookup(ctx, name, typ)
+}
+
+// askedNames returns the sorted names of the TXT lookups so far.
+func (z *zone) askedNames() []string {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	names := slices.Clone(z.asked)
+	slices.Sort(names)
+	return names
 }
 
 func author(addrs ...string) message.Author {
