@@ -11,7 +11,6 @@ package resolver
 import (
 	"context"
 	"encoding/json"
-	"strings"
 	"sync"
 	"time"
 
@@ -156,8 +155,17 @@ func (a *Answer) Lines() []string {
 // CanonicalName returns the one form in which names are compared and cached:
 // lower case, no trailing dot ("." for the root).
 func CanonicalName(name string) string {
-	if n := len(name); n > 1 && name[n-1] == '.' && !strings.HasSuffix(name, `\.`) {
+	if n := len(name); n > 1 && name[n-1] == '.' && !escaped(name, n-1) {
 		name = name[:n-1]
 	}
 	return ascii.ToLower(name)
+}
+
+// escaped reports whether an odd number of backslashes stands before name[i].
+func escaped(name string, i int) bool {
+	n := i
+	for n > 0 && name[n-1] == '\\' {
+		n--
+	}
+	return (i-n)%2 == 1
 }
