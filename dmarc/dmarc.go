@@ -17,8 +17,7 @@
 //     another identifier passes.
 //   - Several author domains are each evaluated (Section 11.5): one that fails
 //     decides, the strictest policy first, and only if all pass the message
-//     passes. A message with several From fields, or one that readers may read
-//     differently, never passes.
+//     passes. A message whose From is repeated or malformed never passes.
 //
 // What a reader of RFC 7489 would conclude is told beside the result where it
 // differs.

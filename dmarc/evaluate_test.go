@@ -274,7 +274,9 @@ func TestFromProblems(t *testing.T) {
 		{"literal", message.Author{Fields: 1, Addresses: []message.Address{literal}}, all, "permerror | no author domain: no mailbox in From"},
 		{"two-fields-pass", message.Author{Fields: 2, Problem: message.SeveralFields, Addresses: good}, all, "permerror | several From fields; dkim example.com passed and is the author domain"},
 		{"two-fields-fail", message.Author{Fields: 2, Problem: message.SeveralFields, Addresses: good}, "", "fail | several From fields; nothing that passed aligns with example.com; example.com asks for reject (p)"},
-		{"suspicious", message.Author{Fields: 1, Problem: message.Suspicious, Addresses: good}, all, "permerror | From is written so that readers may disagree; dkim example.com passed and is the author domain"},
+		{"suspicious", message.Author{Fields: 1, Problem: message.Suspicious, Addresses: good}, all, "pass | From is written so that readers may disagree; dkim example.com passed and is the author domain"},
+		{"unparseable-with-address", message.Author{Fields: 1, Problem: message.Unparseable, Addresses: good}, all, "permerror | From cannot be parsed; dkim example.com passed and is the author domain"},
+		{"hundred", message.Author{Fields: 1, Problem: message.SeveralAuthors, Addresses: slices.Repeat(good, message.MaxAuthors)}, all, "permerror | several mailboxes in From; not all authors can be evaluated; dkim example.com passed and is the author domain"},
 		{"literal-beside", message.Author{Fields: 1, Problem: message.SeveralAuthors, Addresses: append(slices.Clone(good), literal)}, all, "permerror | several mailboxes in From; not all authors can be evaluated; dkim example.com passed and is the author domain"},
 		{"too-many", message.Author{Fields: 1, Problem: message.SeveralAuthors, Addresses: many}, all, "permerror | several mailboxes in From; not all authors can be evaluated; 4 author domains, example.com decides: dkim example.com passed and is the author domain"},
 	} {

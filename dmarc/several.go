@@ -13,6 +13,7 @@ const MaxAuthorDomains = 4
 
 // authors collects the different author domains.
 func (p *Pending) authors(author *message.Author) {
+	p.partial = len(author.Addresses) >= message.MaxAuthors // there may be more
 next:
 	for i := range author.Addresses {
 		d := author.Addresses[i].Domain
@@ -53,12 +54,12 @@ func (p *Pending) describe(problem message.Problem) string {
 	return string(problem) + ": " + p.detail
 }
 
-// certain reports whether every reader takes the same author from the message.
-// One From field with several mailboxes is well formed; all else that has a
-// Problem is not a message of which alignment can be told (RFC 9989, Section
-// 4.4).
+// certain reports whether the addresses are those of one readable From field.
+// Then a message that passes for all of them passes, however From is written:
+// they are all that any reader may take for the author. A repeated or malformed
+// From leaves nothing of which alignment can be told (RFC 9989, Section 4.4).
 func (p *Pending) certain() bool {
-	return !p.partial && (p.problem == "" || p.problem == message.SeveralAuthors)
+	return !p.partial && p.problem != message.SeveralFields && p.problem != message.Unparseable
 }
 
 // flag tells in the reason what is wrong with From, and takes a pass back where
