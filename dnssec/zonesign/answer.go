@@ -238,25 +238,35 @@ type World struct {
 // Queries returns how many questions were asked so far.
 func (w *World) Queries() int { return int(w.queries.Load()) }
 
-// Fetch implements resolver.Source.
-func (w *World) Fetch(_ context.Context, q resolver.Question) (*resolver.Reply, error) {
-	w.queries.Add(1)
-	n := dns.CanonicalName(q.Name)
+// Answer answers as one server that has all the zones: from the zone closest to
+// the name, for DS from the one above it.
+func (w *World) Answer(name string, t uint16) *dns.Msg {
+	n := dns.CanonicalName(name)
 	var best *Signed
 	for _, z := range w.Zones {
-		if !dns.IsSubDomain(z.origin, n) || q.Type == resolver.TypeDS && n == z.origin && n != "." {
+		above := t == dns.TypeDS && n == z.origin && n != "."
+		if !dns.IsSubDomain(z.origin, n) || above && best != nil {
 			continue
 		}
-		if best == nil || len(z.origin) > len(best.origin) {
+		if best == nil || len(z.origin) > len(best.origin) || t == dns.TypeDS && best.origin == n {
 			best = z
 		}
 	}
 	if best == nil {
-		return nil, &resolver.Error{Reason: resolver.Unreachable, Name: q.Name, Type: q.Type}
+		m := new(dns.Msg)
+		m.SetQuestion(n, t)
+		m.Response, m.Rcode = true, dns.RcodeRefused
+		return m
 	}
-	m := best.Answer(n, uint16(q.Type))
+	return best.Answer(n, t)
+}
+
+// Fetch implements resolver.Source.
+func (w *World) Fetch(_ context.Context, q resolver.Question) (*resolver.Reply, error) {
+	w.queries.Add(1)
+	m := w.Answer(q.Name, uint16(q.Type))
 	if w.Tamper != nil {
 		m = w.Tamper(q, m)
 	}
-	return &resolver.Reply{Msg: m, Server: best.origin}, nil
+	return &resolver.Reply{Msg: m, Server: "zonesign"}, nil
 }

@@ -1,0 +1,31 @@
+package iterative
+
+import "time"
+
+// What a stranger's delegations can make us do. The numbers are unbound's where
+// it has one; NXNSAttack is CVE-2020-12662 and its kin.
+const (
+	maxQueries       = 100 // sent for one Fetch, all of its detours included
+	maxReferrals     = 30  // followed for one name
+	maxHostsPerZone  = 16  // name servers of one zone whose addresses are looked up (NXNSAttack)
+	maxHostsPerFetch = 64  // the same, for one Fetch
+	maxAbsentHosts   = 5   // of them, how many may turn out not to exist
+	maxDetour        = 4   // lookups of name servers inside each other
+	maxMinimised     = 10  // shortened questions for one name (RFC 9156, Section 2.3)
+	maxServersTried  = 12  // servers asked one question
+	maxAddrsPerHost  = 8
+	maxHostsInNS     = 32 // names taken from one NS RRset
+
+	maxRunning     = 512 // queries under way in the process
+	maxDelegations = 32768
+	maxHosts       = 32768
+	maxServers     = 32768
+	maxTTL         = 24 * time.Hour
+
+	udpSize       = 1232 // RFC 9715, Section 3.1
+	firstTimeout  = 800 * time.Millisecond
+	udpTimeout    = 1500 * time.Millisecond
+	tcpTimeout    = 3 * time.Second
+	lookupTimeout = 10 * time.Second
+	deadTime      = 30 * time.Second // how long a silent server is asked last
+)
