@@ -276,8 +276,11 @@ func (k *ClientConn) Quit(ctx context.Context) {
 	if k.broken == nil {
 		defer k.begin(ctx)()
 		_, _ = k.command("QUIT", "QUIT", QuitTimeout)
+		if k.broken == nil {
+			k.broken = &Error{Reason: Closed, Detail: "by us"}
+			_ = k.conn.Close() // with TLS this says that nothing was cut off
+		}
 	}
-	_ = k.Close()
 }
 
 // Close closes the connection without a word.
