@@ -147,10 +147,18 @@ func parseName(s string) (domain.Name, error) {
 
 // readForm applies the rules that differ between the three fields.
 func (s *Signature) readForm(form Form, list taglist.List) error {
-	s.Fields, s.Identity, s.Chain = list.Value("h"), list.Value("i"), list.Value("cv")
-	if form != DKIMSignature {
+	s.Fields = list.Value("h")
+	switch form {
+	case ARCSeal:
+		s.Chain = list.Value("cv")
+		if s.Fields != nil {
+			return badTag("h", "not allowed in ARC-Seal") // RFC 8617, Section 4.1.3
+		}
+		return nil
+	case ARCMessageSignature:
 		return nil
 	}
+	s.Identity = list.Value("i")
 	if v := list.Value("v"); string(v) != "1" {
 		return badTag("v", quote(v)+" is not 1")
 	}

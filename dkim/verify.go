@@ -73,13 +73,11 @@ func (v *Verifier) Begin(ctx context.Context, h *message.Header, b *Body) *Pendi
 			continue
 		}
 		sig, err := ParseSignature(DKIMSignature, h.Fields[i].Value())
-		out := newVerification(sig, i)
-		if err != nil {
-			out.Result, out.Reason = PermError, textOf(err)
-			if out.Algorithm == RSASHA1 {
-				out.Result, out.Reason = Policy, sha1Reason
-			}
-		} else if out.Result, out.Reason = sig.Untimely(now); out.Result == "" {
+		out := NewVerification(sig, err, i)
+		if out.Result == "" {
+			out.Result, out.Reason = sig.Untimely(now)
+		}
+		if out.Result == "" {
 			ready = append(ready, check{at: len(p.out), sig: sig})
 			out.Result, out.Reason = Neutral, overLimit
 		}
@@ -115,8 +113,9 @@ const overLimit = "not evaluated: the message has too many signatures"
 
 const sha1Reason = "rsa-sha1 is not acceptable (RFC 8301)"
 
-// newVerification begins the verdict on a signature.
-func newVerification(s *Signature, field int) Verification {
+// NewVerification begins the verdict on field number field with what
+// ParseSignature returned. It has a Result if there was an error.
+func NewVerification(s *Signature, err error, field int) Verification {
 	v := Verification{
 		Domain:    s.Domain,
 		Selector:  s.Selector,
@@ -126,6 +125,12 @@ func newVerification(s *Signature, field int) Verification {
 		Canon:     canonNames[s.Header][s.Body],
 		Field:     field,
 	}
+	switch {
+	case s.Algorithm == RSASHA1:
+		v.Result, v.Reason = Policy, sha1Reason // RFC 8301, Section 3.1
+	case err != nil:
+		v.Result, v.Reason = PermError, textOf(err)
+	}
 	return v
 }
 
@@ -134,13 +139,10 @@ var canonNames = [2][2]string{
 	Simple:  {Relaxed: "simple/relaxed", Simple: "simple/simple"},
 }
 
-// Untimely returns the result for a signature that needs no key because of its
-// algorithm or times, and "" for one that is to be evaluated. now is in seconds
-// of Unix time.
+// Untimely returns the result for a signature that is not evaluated because of
+// its times, and "" for the others. now is in seconds of Unix time.
 func (s *Signature) Untimely(now int64) (Result, string) {
 	switch {
-	case s.Algorithm == RSASHA1:
-		return Policy, sha1Reason // RFC 8301, Section 3.1
 	case s.Expires >= 0 && s.Expires < now:
 		return Fail, "signature expired at " + stamp(s.Expires) // RFC 6376, Section 6.1.1
 	case s.Time > now+int64(ClockSkew/time.Second):

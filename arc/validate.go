@@ -1,0 +1,289 @@
+package arc
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"hash"
+	"io"
+	"time"
+
+	"github.com/waxseal/waxseal/dkim"
+	"github.com/waxseal/waxseal/message"
+	"github.com/waxseal/waxseal/resolver"
+)
+
+// Validator validates chains. It is safe for use by many goroutines.
+type Validator struct {
+	Resolver resolver.Resolver // required
+	Time     func() time.Time  // for x=; nil means time.Now
+	Keys     *dkim.KeyCache    // may be that of a dkim.Verifier; nil means no cache
+}
+
+// Pending is a validation under way: the keys are being looked up while the body
+// arrives.
+type Pending struct {
+	out     Validation
+	hops    []hop // by instance; nil if the structure already decided
+	lookups dkim.Lookups
+	keys    *dkim.KeyCache
+	body    *dkim.Body
+}
+
+// hop is what is verified of one set.
+type hop struct{ ams, as check }
+
+// check is one signature of a set; sig is nil for one that cannot be evaluated.
+type check struct {
+	sig    *dkim.Signature
+	header [sha256.Size]byte
+	key    int
+	body   dkim.BodyHash
+}
+
+// Begin reads the chain of h, starts to look its keys up and registers with b
+// the hashes that it needs. The body is then to be written to b and b to be
+// closed; h is needed no more when Begin returns.
+func (v *Validator) Begin(ctx context.Context, h *message.Header, b *dkim.Body) *Pending {
+	p := &Pending{keys: v.Keys, body: b, out: Validation{Result: None, Sets: []Set{}}}
+	c := collect(h)
+	if len(c.sets) == 0 && c.reason == "" {
+		p.out.Reason = "the message has no ARC set"
+		return p
+	}
+	p.out.Result = Fail
+	now := time.Now
+	if v.Time != nil {
+		now = v.Time
+	}
+	hops := p.read(c, now().Unix())
+	if p.out.Reason = p.structure(c); p.out.Reason != "" {
+		return p
+	}
+	p.hops = hops
+	for i := range hops {
+		for _, k := range [...]*check{&hops[i].as, &hops[i].ams} {
+			if k.sig != nil {
+				k.key = p.lookups.Add(ctx, v.Resolver, k.sig.KeyName)
+			}
+		}
+	}
+	p.hash(c)
+	return p
+}
+
+// read parses the signatures of all sets into p.out and returns what there is to
+// verify.
+func (p *Pending) read(c chain, now int64) []hop {
+	hops := make([]hop, len(c.sets))
+	p.out.Sets = make([]Set, len(c.sets))
+	for i, s := range c.sets {
+		set := &p.out.Sets[i]
+		set.Instance = i + 1
+		set.AMS.Result, set.AS.Result = dkim.None, dkim.None
+		if s.aar >= 0 {
+			_, results := parseAAR(c.header.Fields[s.aar].Value())
+			set.AuthResults = unfold(results)
+		}
+		if s.ams >= 0 {
+			set.AMS, hops[i].ams.sig = parse(c.header, s.ams, dkim.ARCMessageSignature, now)
+		}
+		if s.as >= 0 {
+			var sig *dkim.Signature
+			set.AS, sig = parse(c.header, s.as, dkim.ARCSeal, now)
+			if hops[i].as.sig = sig; sig != nil {
+				set.CV = string(sig.Chain)
+			}
+		}
+	}
+	return hops
+}
+
+// parse parses a signature field; without a signature the verdict has its result.
+func parse(h *message.Header, at int, form dkim.Form, now int64) (dkim.Verification, *dkim.Signature) {
+	sig, err := dkim.ParseSignature(form, h.Fields[at].Value())
+	out := dkim.NewVerification(sig, err, at)
+	switch {
+	case err != nil:
+	case form == dkim.ARCMessageSignature && coversSeal(sig):
+		out.Result, out.Reason = dkim.PermError, "h= covers ARC-Seal"
+	default:
+		if r, reason := sig.Untimely(now); r == dkim.Fail { // t= is left alone
+			out.Result, out.Reason = r, reason
+		}
+	}
+	if out.Result != "" {
+		return out, nil
+	}
+	return out, sig
+}
+
+// structure returns what fails a chain before any signature is verified (RFC
+// 8617, Section 5.2, steps 2 and 3).
+func (p *Pending) structure(c chain) string {
+	if c.reason != "" {
+		return c.reason
+	}
+	sets := p.out.Sets
+	if p.out.Ended() {
+		return fmt.Sprintf("the sealer of set %d found the chain broken (cv=fail)", len(sets))
+	}
+	for i := range sets {
+		if sets[i].AS.Result != "" {
+			return fmt.Sprintf("the ARC-Seal of set %d is unusable: %s", i+1, sets[i].AS.Reason)
+		}
+		if want := expectedCV(i + 1); sets[i].CV != string(want) {
+			return fmt.Sprintf("set %d has cv=%s, not %s", i+1, shorten(sets[i].CV), want)
+		}
+	}
+	if last := &sets[len(sets)-1].AMS; last.Result != "" {
+		return fmt.Sprintf("the ARC-Message-Signature of set %d is unusable: %s", len(sets), last.Reason)
+	}
+	return ""
+}
+
+// expectedCV is the cv= that a set of a good chain has (RFC 8617, Section 4.4).
+func expectedCV(instance int) Result {
+	if instance == 1 {
+		return None
+	}
+	return Pass
+}
+
+func shorten(s string) string {
+	if len(s) > 20 {
+		return fmt.Sprintf("%q...", s[:20])
+	}
+	return fmt.Sprintf("%q", s)
+}
+
+// hash computes the header hashes of all signatures. That of a seal goes on from
+// what the seal below it covered, so the work is linear in the hops.
+func (p *Pending) hash(c chain) {
+	x := dkim.NewHeaderIndex(c.header)
+	defer x.Release()
+	seals := sha256.New()
+	var buf []byte
+	for i, s := range c.sets {
+		fields := c.header.Fields
+		if ams := &p.hops[i].ams; ams.sig != nil {
+			ams.header = x.Hash(ams.sig, &fields[s.ams])
+			ams.body = p.body.Want(ams.sig.Body, ams.sig.Length)
+		}
+		// RFC 8617, Section 5.1.1: by instance, and AAR, AMS, AS in each.
+		buf = dkim.AppendField(buf[:0], &fields[s.aar], dkim.Relaxed)
+		buf = dkim.AppendField(buf, &fields[s.ams], dkim.Relaxed)
+		seals.Write(buf)
+		if upTo, err := seals.(hash.Cloner).Clone(); err == nil {
+			buf = dkim.AppendUnsigned(buf[:0], &fields[s.as], dkim.Relaxed)
+			upTo.Write(buf)
+			upTo.Sum(p.hops[i].as.header[:0])
+		}
+		buf = dkim.AppendField(buf[:0], &fields[s.as], dkim.Relaxed)
+		seals.Write(buf)
+	}
+}
+
+// Wait returns the verdict. It is to be called once the body was closed; it
+// waits for the keys.
+func (p *Pending) Wait() *Validation {
+	if p.hops == nil {
+		return &p.out
+	}
+	p.lookups.Wait()
+	newest := len(p.hops) - 1
+	p.verifyAMS(newest)
+	for i := newest; i >= 0; i-- {
+		p.verifyAS(i)
+	}
+	p.out.Result = Pass
+	for i := newest; i >= 0 && p.out.Result == Pass; i-- {
+		set := &p.out.Sets[i]
+		if i == newest && set.AMS.Result != dkim.Pass {
+			p.fail("the ARC-Message-Signature of set %d fails: %s", i+1, &set.AMS)
+		} else if set.AS.Result != dkim.Pass {
+			p.fail("the ARC-Seal of set %d fails: %s", i+1, &set.AS)
+		}
+	}
+	p.oldestPass(newest)
+	for i := range p.out.Sets {
+		set := &p.out.Sets[i]
+		set.DNSSEC = set.AMS.DNSSEC.Worse(set.AS.DNSSEC)
+		if set.Reason = set.AS.Reason; set.Reason == "" {
+			set.Reason = set.AMS.Reason
+		}
+	}
+	p.hops = nil
+	return &p.out
+}
+
+func (p *Pending) fail(format string, instance int, v *dkim.Verification) {
+	p.out.Result, p.out.Reason = Fail, fmt.Sprintf(format, instance, v.Reason)
+	p.out.Temporary = v.Result == dkim.TempError // RFC 8617, Section 5.2.1
+}
+
+// oldestPass goes down the older message signatures to the first that fails (RFC
+// 8617, Section 5.2, step 5). Those below it are not evaluated.
+func (p *Pending) oldestPass(newest int) {
+	passed := p.out.Result == Pass
+	for i := newest - 1; i >= 0; i-- {
+		ams := &p.out.Sets[i].AMS
+		switch {
+		case !passed && ams.Result == "":
+			ams.Result, ams.Reason = dkim.Neutral, "not evaluated"
+		case passed:
+			p.verifyAMS(i)
+			if passed = ams.Result == dkim.Pass; !passed {
+				p.out.OldestPass = i + 2
+			}
+		}
+	}
+}
+
+// verifyAMS fills the verdict on the message signature of a hop.
+func (p *Pending) verifyAMS(i int) {
+	c, out := &p.hops[i].ams, &p.out.Sets[i].AMS
+	if c.sig == nil {
+		return
+	}
+	result, reason := c.sig.CheckBody(p.body, c.body)
+	out.BodyHash = "match"
+	if result == dkim.Fail {
+		out.BodyHash = "mismatch"
+		out.Result, out.Reason = result, reason
+		return // most older signatures end here, without a public-key operation
+	}
+	if p.verify(c, out); out.Result == dkim.Pass {
+		out.Result, out.Reason = result, reason
+	}
+}
+
+func (p *Pending) verifyAS(i int) { p.verify(&p.hops[i].as, &p.out.Sets[i].AS) }
+
+// verify fills the verdict on a signature over its header hash.
+func (p *Pending) verify(c *check, out *dkim.Verification) {
+	key := p.lookups.Key(c.key, p.keys, c.sig.Algorithm)
+	out.DNSSEC = key.Status
+	if key.Record != nil {
+		out.KeyBits, out.Testing = key.Record.Bits, key.Record.Testing
+	}
+	switch {
+	case key.Result != dkim.Pass:
+		out.Result, out.Reason = key.Result, key.Reason
+	case !key.Record.Verify(c.header, c.sig.Value):
+		out.Result, out.Reason = dkim.Fail, "signature does not verify"
+	default:
+		out.Result = dkim.Pass
+	}
+}
+
+// Validate validates the chain of a message whose body is read from r. The error
+// is that of r; there is then no verdict.
+func (v *Validator) Validate(ctx context.Context, h *message.Header, r io.Reader) (*Validation, error) {
+	var b dkim.Body
+	p := v.Begin(ctx, h, &b)
+	if err := b.ReadAll(r); err != nil {
+		return nil, err
+	}
+	return p.Wait(), nil
+}
