@@ -93,10 +93,18 @@ func (x *Exchanger) Exchange(ctx context.Context, s Server, q Query) (*Outcome, 
 	if err == nil {
 		return out, nil
 	}
-	if cause := ctx.Err(); cause != nil {
+	if cause := ended(ctx); cause != nil {
 		return nil, cause
 	}
 	return nil, exchangeError(q.Question, s, err)
+}
+
+// ended returns ctx.Err(). A socket may see the deadline a moment before ctx does.
+func ended(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		<-ctx.Done()
+	}
+	return ctx.Err()
 }
 
 func rejectsEDNS(m *dns.Msg) bool {
