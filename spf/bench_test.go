@@ -77,3 +77,21 @@ func BenchmarkParseRecord(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkHostile is the worst that one record can cost.
+func BenchmarkHostile(b *testing.B) {
+	for _, c := range []struct{ name, record string }{
+		{"400-terms", "v=spf1" + strings.Repeat(" ip4:203.0.113.1", 400) + " -all"},
+		{"4096-terms", "v=spf1" + strings.Repeat(" ip4:9.9.9.9", MaxTerms-1) + " -all"},
+		{"macros", "v=spf1 exists:" + strings.Repeat("%{l1r+-}", 5000)},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			m := remember(b, newZone(txt("example.com.", c.record)), "example.com")
+			checker := Checker{Resolver: m}
+			b.ReportAllocs()
+			for b.Loop() {
+				checker.CheckHost(context.Background(), treeArgs)
+			}
+		})
+	}
+}

@@ -73,11 +73,7 @@ func TestLimits(t *testing.T) {
 					c.Resolver = newForgetful(z, 0)
 					most += MaxLookups
 				}
-				start := time.Now()
 				e := c.CheckHost(context.Background(), args("192.0.2.1", strings.Repeat("x", 63)+"@d.example"))
-				if d := time.Since(start); d > time.Second {
-					t.Errorf("took %v", d)
-				}
 				type counted struct {
 					Result               Result
 					Lookups, VoidLookups int

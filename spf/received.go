@@ -137,11 +137,15 @@ func isDotAtom(s string) bool {
 			}
 			atom = 0
 			continue
-		case ascii.IsAlpha(c) || ascii.IsDigit(c) || strings.IndexByte("!#$%&'*+-/=?^_`{|}~", c) >= 0:
-		default:
+		case !isAtext(c):
 			return false
 		}
 		atom++
 	}
 	return atom > 0
+}
+
+// isAtext reports whether c is atext (RFC 5322, Section 3.2.3).
+func isAtext(c byte) bool {
+	return ascii.IsAlpha(c) || ascii.IsDigit(c) || strings.IndexByte("!#$%&'*+-/=?^_`{|}~", c) >= 0
 }
