@@ -86,34 +86,34 @@ func (p *Pending) read(c chain, now int64) []hop {
 			set.AuthResults = unfold(results)
 		}
 		if s.ams >= 0 {
-			set.AMS, hops[i].ams.sig = parse(c.header, s.ams, dkim.ARCMessageSignature, now)
+			var sig *dkim.Signature
+			if set.AMS, sig = parse(c.header, s.ams, dkim.ARCMessageSignature, now); set.AMS.Result == "" {
+				hops[i].ams.sig = sig
+			}
 		}
 		if s.as >= 0 {
 			var sig *dkim.Signature
-			set.AS, sig = parse(c.header, s.as, dkim.ARCSeal, now)
-			if hops[i].as.sig = sig; sig != nil {
-				set.CV = string(sig.Chain)
+			if set.AS, sig = parse(c.header, s.as, dkim.ARCSeal, now); set.AS.Result == "" {
+				hops[i].as.sig = sig
 			}
+			set.CV = string(sig.Chain)
 		}
 	}
 	return hops
 }
 
-// parse parses a signature field; without a signature the verdict has its result.
+// parse parses a signature field. The verdict has a result if the signature is
+// not to be evaluated.
 func parse(h *message.Header, at int, form dkim.Form, now int64) (dkim.Verification, *dkim.Signature) {
 	sig, err := dkim.ParseSignature(form, h.Fields[at].Value())
 	out := dkim.NewVerification(sig, err, at)
-	switch {
-	case err != nil:
-	case form == dkim.ARCMessageSignature && coversSeal(sig):
-		out.Result, out.Reason = dkim.PermError, "h= covers ARC-Seal"
-	default:
-		if r, reason := sig.Untimely(now); r == dkim.Fail { // t= is left alone
-			out.Result, out.Reason = r, reason
-		}
-	}
 	if out.Result != "" {
-		return out, nil
+		return out, sig
+	}
+	if form == dkim.ARCMessageSignature && coversSeal(sig) {
+		out.Result, out.Reason = dkim.PermError, "h= covers ARC-Seal"
+	} else if r, reason := sig.Untimely(now); r == dkim.Fail { // t= is left alone
+		out.Result, out.Reason = r, reason
 	}
 	return out, sig
 }

@@ -66,6 +66,9 @@ func ParseSignature(form Form, value []byte) (*Signature, error) {
 	if err != nil {
 		err = &Error{Reason: MalformedTags, Detail: err.Error()}
 	}
+	if form == ARCSeal {
+		s.Chain = list.Value("cv")
+	}
 	// What a verdict names comes first, also of a field that is refused below.
 	err = cmp.Or(err, s.readAlgorithm(list.Value("a")))
 	err = cmp.Or(err, s.readNames(list.Value("d"), list.Value("s")))
@@ -150,7 +153,6 @@ func (s *Signature) readForm(form Form, list taglist.List) error {
 	s.Fields = list.Value("h")
 	switch form {
 	case ARCSeal:
-		s.Chain = list.Value("cv")
 		if s.Fields != nil {
 			return badTag("h", "not allowed in ARC-Seal") // RFC 8617, Section 4.1.3
 		}
