@@ -49,6 +49,11 @@ type Query struct {
 	CheckingDisabled bool // the CD bit of RFC 4035, Section 3.2.2
 	NoEDNS           bool // for servers that cannot read it; no DO bit then
 	PlainCase        bool // for servers that change the case of the name
+
+	// Cookie goes with the query (RFC 7873), in hexadecimal: 8 bytes of our own,
+	// then what the server gave last time. Empty means none. A datagram whose
+	// first 8 bytes differ is taken for forged.
+	Cookie string
 }
 
 // Exchanger asks one server one question and makes sure that the reply is one:
@@ -73,6 +78,11 @@ type Outcome struct {
 	Msg       *dns.Msg
 	NoEDNS    bool // it answered only without EDNS
 	PlainCase bool // it does not keep the case of the name
+	TCP       bool // the reply came over TCP or TLS
+
+	// Cookie is what Query.Cookie should be next time; empty if the server
+	// gave none.
+	Cookie string
 }
 
 // Exchange asks s over UDP, and over TCP where the reply was truncated or may
@@ -138,29 +148,33 @@ func (x *Exchanger) exchange(ctx context.Context, s Server, q Query) (*Outcome, 
 		return nil, errMalformed // the caller's question is no name
 	}
 	if s.TLS {
-		return outcome(x.stream(ctx, s, m, wire))
+		return x.overTCP(ctx, s, m, wire)
 	}
 	reply, err := x.datagram(ctx, s, m, wire)
 	switch {
 	case errors.Is(err, errCase):
 		// The case may be wrong because the server is careless or because the
 		// reply is forged. A connection tells which.
-		out, err := outcome(x.stream(ctx, s, m, wire))
+		out, err := x.overTCP(ctx, s, m, wire)
 		if err == nil {
 			out.PlainCase = !keptCase(out.Msg, m)
 		}
 		return out, err
-	case errors.Is(err, errStray), err == nil && reply.Truncated:
-		return outcome(x.stream(ctx, s, m, wire))
+	case errors.Is(err, errStray), err == nil && (reply.Truncated || reply.Rcode == dns.RcodeBadCookie):
+		// RFC 7873, Section 5.3: TCP proves the address as well as a cookie does.
+		return x.overTCP(ctx, s, m, wire)
+	case err != nil:
+		return nil, err
 	}
-	return outcome(reply, err)
+	return &Outcome{Msg: reply, Cookie: cookieOf(reply)}, nil
 }
 
-func outcome(m *dns.Msg, err error) (*Outcome, error) {
+func (x *Exchanger) overTCP(ctx context.Context, s Server, m *dns.Msg, wire []byte) (*Outcome, error) {
+	reply, err := x.stream(ctx, s, m, wire)
 	if err != nil {
 		return nil, err
 	}
-	return &Outcome{Msg: m}, nil
+	return &Outcome{Msg: reply, TCP: true, Cookie: cookieOf(reply)}, nil
 }
 
 func (x *Exchanger) dial(ctx context.Context, network, addr string) (net.Conn, error) {

@@ -44,8 +44,53 @@ func (x *Exchanger) query(q Query) *dns.Msg {
 			size = UDPSize
 		}
 		m.SetEdns0(min(max(size, dns.MinMsgSize), maxUDPSize), q.DNSSEC)
+		if q.Cookie != "" {
+			opt := m.IsEdns0()
+			opt.Option = append(opt.Option, &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: q.Cookie})
+		}
 	}
 	return m
+}
+
+// Lengths of cookies in hexadecimal (RFC 7873, Section 4).
+const (
+	clientCookie     = 2 * 8
+	minServerCookie  = 2 * 8
+	maxServerCookie  = 2 * 32
+	wholeCookieLimit = clientCookie + maxServerCookie
+)
+
+// cookieOf returns the cookie in a message; empty if it has none that can be
+// sent back.
+func cookieOf(m *dns.Msg) string {
+	opt := m.IsEdns0()
+	if opt == nil {
+		return ""
+	}
+	for _, o := range opt.Option {
+		if c, ok := o.(*dns.EDNS0_COOKIE); ok && len(c.Cookie) >= clientCookie+minServerCookie && len(c.Cookie) <= wholeCookieLimit {
+			return c.Cookie
+		}
+	}
+	return ""
+}
+
+// foreignCookie reports whether the reply has a cookie that is not the one that
+// was sent (RFC 7873, Section 5.3).
+func foreignCookie(reply, m *dns.Msg) bool {
+	sent, got := cookieSent(m), cookieOf(reply)
+	return sent != "" && got != "" && !ascii.EqualFold(got[:clientCookie], sent[:min(clientCookie, len(sent))])
+}
+
+func cookieSent(m *dns.Msg) string {
+	if opt := m.IsEdns0(); opt != nil {
+		for _, o := range opt.Option {
+			if c, ok := o.(*dns.EDNS0_COOKIE); ok {
+				return c.Cookie
+			}
+		}
+	}
+	return ""
 }
 
 // buffers for datagrams.
@@ -103,7 +148,7 @@ func read(wire []byte, m *dns.Msg) (*dns.Msg, error) {
 		return nil, errMismatch
 	}
 	q, want := r.Question[0], m.Question[0]
-	if q.Qtype != want.Qtype || q.Qclass != want.Qclass || !ascii.EqualFold(q.Name, want.Name) {
+	if q.Qtype != want.Qtype || q.Qclass != want.Qclass || !ascii.EqualFold(q.Name, want.Name) || foreignCookie(r, m) {
 		return nil, errMismatch
 	}
 	return r, nil
