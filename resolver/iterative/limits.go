@@ -1,6 +1,10 @@
 package iterative
 
-import "time"
+import (
+	"time"
+
+	"github.com/waxseal/waxseal/resolver"
+)
 
 // What a stranger's delegations can make us do. The numbers are unbound's where
 // it has one; NXNSAttack is CVE-2020-12662 and its kin.
@@ -22,10 +26,8 @@ const (
 	maxServers     = 32768
 	maxTTL         = 24 * time.Hour
 
-	udpSize       = 1232 // RFC 9715, Section 3.1
 	firstTimeout  = 800 * time.Millisecond
-	udpTimeout    = 1500 * time.Millisecond
-	tcpTimeout    = 3 * time.Second
-	lookupTimeout = 10 * time.Second
+	udpTimeout    = resolver.UDPTimeout
+	lookupTimeout = resolver.MaxLookup
 	deadTime      = 30 * time.Second // how long a silent server is asked last
 )

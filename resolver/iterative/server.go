@@ -26,8 +26,9 @@ type server struct {
 	failures int
 	until    time.Time // asked last until then
 	noEDNS   bool
-	noCase   bool   // does not copy the letter case of names
-	cookie   string // its server cookie, hexadecimal
+	// plainCase is for a server that does not copy the letter case of names.
+	plainCase bool
+	cookie    string // to send, in hexadecimal; empty before it gave one
 }
 
 // The penalties of failed.
@@ -40,9 +41,14 @@ func (s *Source) server(a netip.Addr) *server {
 	return s.servers.getOr(a.String(), func() *server { return new(server) })
 }
 
-func (v *server) answered(rtt time.Duration) {
+func (v *server) answered(rtt time.Duration, out *resolver.Outcome) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.noEDNS = v.noEDNS || out.NoEDNS
+	v.plainCase = v.plainCase || out.PlainCase
+	if out.Cookie != "" {
+		v.cookie = out.Cookie
+	}
 	if v.rtt == 0 {
 		v.rtt = rtt
 	}

@@ -13,7 +13,6 @@ package iterative
 import (
 	"context"
 	"crypto/rand"
-	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -29,10 +28,9 @@ type Source struct {
 	Hints *Hints
 	// Port is where servers listen; zero means 53.
 	Port uint16
-	// Dial opens a socket to a server; nil means a net.Dialer. The network is
-	// "udp" or "tcp". Each UDP query has a socket of its own, so that its port
-	// is one more secret (RFC 5452, Section 9.2).
-	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Exchanger has the time limits of one query and the dialer. While its
+	// UDPTimeout is zero, servers are given the time that they needed before.
+	Exchanger resolver.Exchanger
 	// Time is used for the age of what is remembered; nil means time.Now.
 	Time func() time.Time
 
@@ -91,10 +89,14 @@ func (s *Source) Fetch(ctx context.Context, q resolver.Question) (*resolver.Repl
 	if _, ok := dns.IsDomainName(name); !ok {
 		return nil, &resolver.Error{Reason: resolver.InvalidName, Name: q.Name, Type: q.Type}
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	own, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	w := &walk{s: s, asked: q}
-	return w.resolve(ctx, name, uint16(q.Type))
+	reply, err := w.resolve(own, name, uint16(q.Type))
+	if err != nil && ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return reply, err
 }
 
 // usable reports whether a server at the address may be asked.
