@@ -154,6 +154,9 @@ func (c *serverConn) nextChunk() (chunk, error) {
 				return chunk{}, err
 			}
 			c.body.chunk, c.body.from = time.Now(), c.r.size
+			if c.body.chunk.After(c.body.began.Add(c.limits.Message)) {
+				return chunk{}, &Error{Reason: Timeout, Verb: "message", Detail: "chunk after chunk"}
+			}
 			return at, nil
 		case "NOOP":
 			c.counts.idle++

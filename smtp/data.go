@@ -22,19 +22,22 @@ type dataReader struct {
 func (d *dataReader) Read(p []byte) (int, error) {
 	n := 0
 	for d.done == nil && n < len(p) {
-		if !d.mid && !d.line() {
-			break
+		if !d.mid {
+			d.mid = d.line()
 		}
-		b := d.piece(len(p) - n)
-		if len(b) > 0 {
+		var b []byte
+		if d.mid {
+			b = d.piece(len(p) - n)
+		}
+		switch {
+		case len(b) > 0:
 			n += copy(p[n:], b)
 			d.r.discard(len(b))
-			continue
-		}
-		if n > 0 { // give what we have before a read that may block
+		case n > 0: // give what we have before a read that may block
 			return n, nil
+		case d.done == nil:
+			d.fill()
 		}
-		d.fill()
 	}
 	if n > 0 || len(p) == 0 {
 		return n, nil
@@ -43,26 +46,22 @@ func (d *dataReader) Read(p []byte) (int, error) {
 }
 
 // line looks at the first bytes of a line: the end, or a dot too many. It
-// reports whether there is a line.
+// reports whether text follows; if not, and that was not the end, more bytes
+// are needed to know.
 func (d *dataReader) line() bool {
-	for {
-		b := d.r.bytes()
-		switch {
-		case len(b) > 0 && b[0] != '.':
-			return true
-		case len(b) >= 3 && b[1] == '\r' && b[2] == '\n':
-			d.r.discard(3)
-			d.done = io.EOF
-			return false
-		case len(b) >= 2 && b[1] != '\r', len(b) >= 3:
-			d.r.discard(1)
-			d.mid = true // the rest is text even if it is one more dot
-			return true
-		}
-		if d.fill(); d.done != nil {
-			return false
-		}
+	b := d.r.bytes()
+	switch {
+	case len(b) > 0 && b[0] != '.':
+		return true
+	case len(b) >= 3 && b[1] == '\r' && b[2] == '\n':
+		d.r.discard(3)
+		d.done = io.EOF
+		return false
+	case len(b) >= 2 && b[1] != '\r', len(b) >= 3:
+		d.r.discard(1) // the rest is text even if it is one more dot
+		return true
 	}
+	return false
 }
 
 // piece returns what can be given out of the text at hand, at most room bytes:

@@ -252,7 +252,7 @@ func TestServerOptions(t *testing.T) {
 			C: .
 			S: 552 5.3.4 message too large: limit 10 bytes` + quit,
 			begun(`data "" smtp: message: message too large: limit 10 bytes`, "reset", "close")},
-		{"far too large", &Server{Limits: Limits{Discard: 20}}, &recorder{offer: tooLarge}, strings.ReplaceAll(toData, "52428800", "10") + `C: `+strings.Repeat("x", 600)+`
+		{"far too large", &Server{Limits: Limits{Discard: 20}}, &recorder{offer: tooLarge}, strings.ReplaceAll(toData, "52428800", "10") + `C: ` + strings.Repeat("x", 600) + `
 			C: MAIL FROM:<x@y.example>
 			S: 552 5.3.4 message too large: limit 10 bytes
 			S: EOF`, // and no word of the MAIL in it
