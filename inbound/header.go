@@ -1,0 +1,116 @@
+package inbound
+
+import (
+	"net/netip"
+
+	"github.com/waxseal/waxseal/arc"
+	"github.com/waxseal/waxseal/authres"
+	"github.com/waxseal/waxseal/dkim"
+	"github.com/waxseal/waxseal/dmarc"
+	"github.com/waxseal/waxseal/spf"
+)
+
+// Header returns the Authentication-Results field of the verdict under an
+// authserv-id (RFC 8601), folded, with its final CRLF.
+func (v *Verdict) Header(authServID string) string {
+	f := v.Results()
+	f.AuthServID = authServID
+	return string(append(f.AppendTo(nil, authres.FieldName+":"), "\r\n"...))
+}
+
+// SetHeader writes Header into the verdict.
+func (v *Verdict) SetHeader(authServID string) { v.AuthenticationResults = v.Header(authServID) }
+
+// Results returns the verdict as results of RFC 8601, Section 2.7, without an
+// authserv-id.
+func (v *Verdict) Results() *authres.Field {
+	f := &authres.Field{}
+	f.Results = append(f.Results, v.spfResults()...)
+	f.Results = append(f.Results, v.dkimResults()...)
+	f.Results = append(f.Results, v.arcResult(), v.dmarcResult())
+	return f
+}
+
+// spfResults are RFC 8601, Section 2.7.2: smtp.mailfrom, and smtp.helo where
+// HELO was checked.
+func (v *Verdict) spfResults() []authres.Result {
+	one := func(e *spf.Evaluation) authres.Result {
+		r := authres.Result{Method: "spf", Value: string(e.Result)}
+		if e.Result != spf.Pass {
+			r.Reason = e.Reason
+		}
+		if e.Identity == spf.Helo {
+			r.Props = []authres.Prop{{Type: "smtp", Name: "helo", Value: v.heloName}}
+		} else {
+			r.Props = []authres.Prop{{Type: "smtp", Name: "mailfrom", Value: v.mailFrom}}
+		}
+		return r
+	}
+	if v.remote == (netip.Addr{}) {
+		return nil // the connection is not known: nothing was checked
+	}
+	rs := []authres.Result{one(&v.SPF)}
+	if v.Helo != nil {
+		rs = append(rs, one(v.Helo))
+	}
+	return rs
+}
+
+// dkimResults are RFC 8601, Section 2.7.1, with header.b of RFC 6008 to tell
+// signatures of one domain apart and header.a of RFC 8601.
+func (v *Verdict) dkimResults() []authres.Result {
+	if len(v.DKIM) == 0 {
+		return []authres.Result{{Method: "dkim", Value: string(dkim.None)}}
+	}
+	rs := make([]authres.Result, 0, len(v.DKIM))
+	for i := range v.DKIM {
+		d := &v.DKIM[i]
+		if i >= dkim.MaxSignatures && d.Result != dkim.Pass {
+			continue // thousands of signatures must not become thousands of lines
+		}
+		r := authres.Result{Method: "dkim", Value: string(d.Result)}
+		if d.Result != dkim.Pass {
+			r.Reason = d.Reason
+		}
+		add := func(name, value string) {
+			if value != "" {
+				r.Props = append(r.Props, authres.Prop{Type: "header", Name: name, Value: value})
+			}
+		}
+		add("d", string(d.Domain))
+		add("i", d.Identity)
+		add("s", d.Selector)
+		add("a", string(d.Algorithm))
+		add("b", d.HeaderB)
+		rs = append(rs, r)
+	}
+	return rs
+}
+
+// arcResult is RFC 8617, Section 9.
+func (v *Verdict) arcResult() authres.Result {
+	r := authres.Result{Method: "arc", Value: string(v.ARC.Result)}
+	if v.ARC.Result == arc.Fail {
+		r.Reason = v.ARC.Reason
+	}
+	if n := len(v.ARC.Sets); n > 0 && v.ARC.Result != arc.None && v.remote.IsValid() {
+		r.Props = []authres.Prop{{Type: "smtp", Name: "remote-ip", Value: v.remote.Unmap().String()}}
+	}
+	return r
+}
+
+// dmarcResult is RFC 9989, Section 9.2 and the registry of RFC 8601.
+func (v *Verdict) dmarcResult() authres.Result {
+	d := &v.DMARC
+	r := authres.Result{Method: "dmarc", Value: string(d.Result)}
+	if d.Result != dmarc.Pass {
+		r.Reason = d.Reason
+	}
+	if d.From != "" {
+		r.Props = append(r.Props, authres.Prop{Type: "header", Name: "from", Value: string(d.From)})
+	}
+	if d.Result == dmarc.Fail {
+		r.Props = append(r.Props, authres.Prop{Type: "policy", Name: "dmarc", Value: string(d.Disposition)})
+	}
+	return r
+}

@@ -1,0 +1,174 @@
+package inbound
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/waxseal/waxseal/arc"
+	"github.com/waxseal/waxseal/dkim"
+	"github.com/waxseal/waxseal/dmarc"
+	"github.com/waxseal/waxseal/message"
+	"github.com/waxseal/waxseal/spf"
+)
+
+// Session is one message under way. Write takes the body as it arrives, in
+// chunks of any size, without the empty line after the header. A Session is for
+// one goroutine.
+type Session struct {
+	checker    *Checker
+	env        Envelope
+	header     *message.Header
+	unreadable *message.Error
+	author     message.Author
+	notes      Notes
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	fault  error // a panic in a stage
+
+	mail, helo spf.Evaluation
+	body       dkim.Body
+	dkim       *dkim.Pending
+	arc        *arc.Pending
+	dmarc      *dmarc.Pending
+	evaluator  dmarc.Evaluator
+}
+
+// Notes is what the reader of the bytes saw of their form.
+type Notes struct {
+	LineEnds message.LineEnds
+	MboxFrom bool // a "From " line before the header was left out
+	BOM      bool // a byte order mark was left out
+	NoBody   bool // no empty line ends the header
+}
+
+func (c *Checker) begin(ctx context.Context, env Envelope, h *message.Header, unreadable *message.Error) *Session {
+	s := &Session{checker: c, env: env, header: h, unreadable: unreadable}
+	s.ctx, s.cancel = context.WithCancel(ctx)
+	wait := c.DNSTime
+	if wait == 0 {
+		wait = DefaultDNSTime
+	}
+	t := &dnsTime{left: wait}
+	s.startSPF(newBudget(c.Resolver, t, maxSPFLookups))
+	if unreadable != nil {
+		return s
+	}
+	s.author = h.Author()
+	v := dkim.Verifier{Resolver: newBudget(c.Resolver, t, maxDKIMLookups), Time: c.Time, Keys: c.Keys}
+	s.dkim = v.Begin(s.ctx, h, &s.body)
+	a := arc.Validator{Resolver: newBudget(c.Resolver, t, maxARCLookups), Time: c.Time, Keys: c.Keys}
+	s.arc = a.Begin(s.ctx, h, &s.body)
+	s.evaluator = dmarc.Evaluator{Resolver: newBudget(c.Resolver, t, maxDMARCLookups), Records: c.DMARCRecords}
+	s.dmarc = s.evaluator.Begin(s.ctx, s.author)
+	s.expect()
+	return s
+}
+
+// startSPF checks MAIL FROM and HELO in the background.
+func (s *Session) startSPF(b *budget) {
+	c := s.checker
+	sc := spf.Checker{Resolver: b, Receiver: c.receiver(), Time: c.Time, Records: c.SPFRecords, Trace: c.Trace}
+	args := spf.Args{IP: s.env.RemoteAddr, Helo: s.env.Helo, MailFrom: s.env.MailFrom}
+	s.wg.Go(func() {
+		defer s.recover()
+		s.mail = sc.CheckHost(s.ctx, args)
+		if args.MailFrom != "" && args.Helo != "" && args.IP.IsValid() {
+			s.helo = sc.CheckHelo(s.ctx, args) // RFC 7208, Section 2.3
+		}
+	})
+}
+
+// recover keeps a fault in one message from ending the process.
+func (s *Session) recover() {
+	if p := recover(); p != nil {
+		s.fault = fmt.Errorf("inbound: internal fault: %v", p)
+	}
+}
+
+// Write hashes a part of the body. It never fails.
+func (s *Session) Write(p []byte) (int, error) {
+	if s.unreadable != nil {
+		return len(p), nil
+	}
+	return s.body.Write(p)
+}
+
+// Abort ends the session without a verdict.
+func (s *Session) Abort() {
+	s.cancel()
+	s.Verdict()
+}
+
+// Verdict ends the body, waits for the lookups under way and draws the
+// conclusions. When the context ends first, what is missing is temperror.
+func (s *Session) Verdict() *Verdict {
+	defer s.cancel()
+	v := &Verdict{remote: s.env.RemoteAddr, mailFrom: s.env.MailFrom, heloName: s.env.Helo}
+	if s.unreadable == nil {
+		s.body.Close()
+		v.DKIM = s.dkim.Wait()
+		v.ARC = *s.arc.Wait()
+	}
+	s.wg.Wait()
+	s.conclude(v)
+	v.Findings = s.findings(v)
+	return v
+}
+
+func (s *Session) conclude(v *Verdict) {
+	v.SPF = s.mail
+	if s.helo.Result != "" {
+		v.Helo = &s.helo
+	}
+	if s.fault != nil {
+		v.SPF = spf.Evaluation{Result: spf.TempError, Identity: spf.MailFrom, Reason: s.fault.Error(), Trace: []spf.Step{}}
+	}
+	if s.unreadable != nil {
+		why := s.unreadable.Error()
+		v.DKIM = []dkim.Verification{{Result: dkim.PermError, Reason: why}}
+		v.ARC = arc.Validation{Result: arc.Fail, Sets: []arc.Set{}, Reason: why}
+		v.DMARC = dmarc.Evaluation{Result: dmarc.PermError, Discovery: dmarc.TreeWalk, Disposition: dmarc.PolicyNone, Reason: why}
+		return
+	}
+	v.DMARC = s.dmarc.Conclude(s.ctx, s.identifiers(v))
+}
+
+// identifiers lists what SPF and DKIM authenticated, for DMARC.
+func (s *Session) identifiers(v *Verdict) []dmarc.Identifier {
+	ids := make([]dmarc.Identifier, 0, len(v.DKIM)+1)
+	if s.env.RemoteAddr.IsValid() {
+		// Only what stands in MAIL FROM, or in HELO under a null reverse-path, is
+		// given to DMARC: a HELO that passes says nothing about MAIL FROM.
+		ids = append(ids, dmarc.Identifier{
+			Method: dmarc.SPF, Identity: string(v.SPF.Identity), NullSender: s.env.MailFrom == "",
+			Domain: v.SPF.Domain, Result: string(v.SPF.Result),
+		})
+	}
+	for i := range v.DKIM {
+		d := &v.DKIM[i]
+		ids = append(ids, dmarc.Identifier{
+			Method: dmarc.DKIM, Domain: string(d.Domain), Selector: d.Selector, Result: string(d.Result),
+		})
+	}
+	return ids
+}
+
+// expect starts the DMARC lookups for domains that may turn out to pass, so that
+// they run beside the body.
+func (s *Session) expect() {
+	if i := lastAt(s.env.MailFrom); i >= 0 {
+		s.dmarc.Expect(s.ctx, s.env.MailFrom[i+1:])
+	}
+}
+
+func lastAt(s string) int {
+	for i := len(s) - 1; i >= 0; i-- {
+		if s[i] == '@' {
+			return i
+		}
+	}
+	return -1
+}
