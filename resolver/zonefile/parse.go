@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -83,6 +84,12 @@ func normalise(rr dns.RR) (record, error) {
 	if rr.Header().Name == "" {
 		return record{}, errNoOwner
 	}
+	switch rr := rr.(type) { // people write the types in any order, the wire has one
+	case *dns.NSEC:
+		rr.TypeBitMap = sorted(rr.TypeBitMap)
+	case *dns.NSEC3:
+		rr.TypeBitMap = sorted(rr.TypeBitMap)
+	}
 	buf := make([]byte, dns.Len(rr)+1)
 	end, err := dns.PackRR(rr, buf, 0, nil, false)
 	if err != nil {
@@ -100,6 +107,12 @@ func normalise(rr dns.RR) (record, error) {
 	data := end - int(h.Rdlength)
 	id := owner + " " + strconv.Itoa(int(h.Rrtype)) + " " + string(buf[data:end])
 	return record{wire, owner, id}, nil
+}
+
+func sorted(types []uint16) []uint16 {
+	types = slices.Clone(types)
+	slices.Sort(types)
+	return slices.Compact(types)
 }
 
 // syntaxError takes the line number out of the parser's message, which has it
