@@ -31,14 +31,21 @@ func (v *Verdict) Results() *authres.Field {
 	return f
 }
 
+// reason keeps the reasons of results that someone may have to act on.
+func reason(result, text string) string {
+	switch result {
+	case "pass", "none", "neutral":
+		return ""
+	}
+	return text
+}
+
 // spfResults are RFC 8601, Section 2.7.2: smtp.mailfrom, and smtp.helo where
 // HELO was checked.
 func (v *Verdict) spfResults() []authres.Result {
 	one := func(e *spf.Evaluation) authres.Result {
 		r := authres.Result{Method: "spf", Value: string(e.Result)}
-		if e.Result != spf.Pass {
-			r.Reason = e.Reason
-		}
+		r.Reason = reason(string(e.Result), e.Reason)
 		if e.Identity == spf.Helo {
 			r.Props = []authres.Prop{{Type: "smtp", Name: "helo", Value: v.heloName}}
 		} else {
@@ -69,9 +76,7 @@ func (v *Verdict) dkimResults() []authres.Result {
 			continue // thousands of signatures must not become thousands of lines
 		}
 		r := authres.Result{Method: "dkim", Value: string(d.Result)}
-		if d.Result != dkim.Pass {
-			r.Reason = d.Reason
-		}
+		r.Reason = reason(string(d.Result), d.Reason)
 		add := func(name, value string) {
 			if value != "" {
 				r.Props = append(r.Props, authres.Prop{Type: "header", Name: name, Value: value})
@@ -90,9 +95,7 @@ func (v *Verdict) dkimResults() []authres.Result {
 // arcResult is RFC 8617, Section 9.
 func (v *Verdict) arcResult() authres.Result {
 	r := authres.Result{Method: "arc", Value: string(v.ARC.Result)}
-	if v.ARC.Result == arc.Fail {
-		r.Reason = v.ARC.Reason
-	}
+	r.Reason = reason(string(v.ARC.Result), v.ARC.Reason)
 	if n := len(v.ARC.Sets); n > 0 && v.ARC.Result != arc.None && v.remote.IsValid() {
 		r.Props = []authres.Prop{{Type: "smtp", Name: "remote-ip", Value: v.remote.Unmap().String()}}
 	}
@@ -103,9 +106,7 @@ func (v *Verdict) arcResult() authres.Result {
 func (v *Verdict) dmarcResult() authres.Result {
 	d := &v.DMARC
 	r := authres.Result{Method: "dmarc", Value: string(d.Result)}
-	if d.Result != dmarc.Pass {
-		r.Reason = d.Reason
-	}
+	r.Reason = reason(string(d.Result), d.Reason)
 	if d.From != "" {
 		r.Props = append(r.Props, authres.Prop{Type: "header", Name: "from", Value: string(d.From)})
 	}
