@@ -1,7 +1,14 @@
-// Package message reads Internet messages (RFC 5322) as the bytes that came:
-// header fields are slices of the received header, nothing is decoded before it
-// is asked for and nothing is ever serialised again. It finds the author
-// address the way an attacker fears: what is ambiguous is said, not guessed.
+// Package message reads Internet messages (RFC 5322, with the UTF-8 of RFC
+// 6532) as the bytes that came: header fields are slices of the received header,
+// nothing is decoded before it is asked for and nothing is ever serialised
+// again. It finds the author address the way an attacker fears: what is
+// ambiguous is said, not guessed.
+//
+// It takes more than the RFC allows where mail in use does: any length of line,
+// any bytes, lines that are no header field, the obsolete forms of Section 4.
+// It differs in one thing: only CRLF ends a line (see Read for files that have
+// LF), so what hides behind a bare CR or LF is part of the field in front of it.
+// Bodies are streamed and MIME is not looked at.
 package message
 
 import (

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -137,6 +138,40 @@ func TestReadErrors(t *testing.T) {
 type stuck struct{}
 
 func (stuck) Read([]byte) (int, error) { return 0, nil }
+
+// However long a message is, no more than a few buffers are held.
+func TestReadMemory(t *testing.T) {
+	const limit = 256 << 10
+	for _, end := range []string{"\r\n", "\n"} {
+		t.Run(fmt.Sprintf("%q", end), func(t *testing.T) {
+			in := io.MultiReader(strings.NewReader("A: b"+end+end), io.LimitReader(&forever{"some text" + end, 0}, 50<<20))
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			m, err := Read(in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := m.Body.(io.WriterTo).WriteTo(io.Discard); err != nil {
+				t.Fatal(err)
+			}
+			if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc > limit {
+				t.Errorf("got %d bytes allocated, want at most %d", after.TotalAlloc-before.TotalAlloc, limit)
+			}
+		})
+	}
+}
+
+// forever repeats its text.
+type forever struct {
+	text string
+	at   int
+}
+
+func (f *forever) Read(b []byte) (int, error) {
+	n := copy(b, f.text[f.at:])
+	f.at = (f.at + n) % len(f.text)
+	return n, nil
+}
 
 // Whatever the pieces are that the bytes come in, the message is the same.
 func FuzzRead(f *testing.F) {

@@ -22,6 +22,7 @@ var traceTests = []struct{ name, in, want string }{
 	{"qmail", "from unknown (HELO mail.a.example) (192.0.2.1)\r\n  by mx.b.example with SMTP; 1 Jan 2024", "192.0.2.1 mail.a.example"},
 	{"qmail-user", "from mx.a.example (HELO mail.a.example) (joe@192.0.2.1) by mx.b.example", "192.0.2.1 mail.a.example"},
 	{"qmail-same", "from mx.a.example (192.0.2.1) by mx.b.example", "192.0.2.1 mx.a.example"},
+	{"yahoo", "from 127.0.0.1  (EHLO mail.a.example) (192.0.2.1)\r\n  by mta1.yahoo.example with SMTP; Fri, 28 Aug 2015 21:47:33 +0000", "192.0.2.1 mail.a.example"},
 	{"courier", "from mail.a.example (mx.a.example [::ffff:192.0.2.1]) by mx.b.example with ESMTP", "192.0.2.1 mail.a.example"},
 	{"case", "FROM mail.a.example (MX [ipv6:2001:DB8::1]) BY mx.b.example", "2001:db8::1 mail.a.example"},
 	{"above", "from mx.b.example by imap.b.example with LMTP id x (envelope-from <a@a.example>); date\r\nReceived: from localhost (localhost [127.0.0.1]) by mx.b.example (amavis, port 10024)\r\nReceived: by mx.b.example (Postfix, from userid 0)\r\nReceived: from mail.a.example (mx.a.example [192.0.2.1]) by mx.b.example", "192.0.2.1 mail.a.example #3"},
