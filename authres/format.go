@@ -74,43 +74,59 @@ func (w *folder) tight(s string) {
 	w.fresh = false
 }
 
-func (w *folder) word(s string) {
+// word writes the parts as one word.
+func (w *folder) word(parts ...string) {
+	n := 0
+	for _, s := range parts {
+		n += len(s)
+	}
 	switch {
 	case w.fresh:
-	case w.col+1+len(s) > foldAt-1: // room for a semicolon
+	case w.col+1+n > foldAt-1: // room for a semicolon
 		w.newLine()
 	default:
 		w.tight(" ")
 	}
-	w.tight(s)
+	for _, s := range parts {
+		w.tight(s)
+	}
 }
 
 // result writes resinfo, with its comment where Parse looks for it first.
 func (w *folder) result(r *Result) {
-	method := keyword(r.Method)
 	if r.MethodVersion > 0 {
-		method += "/" + strconv.Itoa(min(r.MethodVersion, 9999))
+		w.word(keyword(r.Method), "/", strconv.Itoa(min(r.MethodVersion, 9999)), "=", keyword(r.Value))
+	} else {
+		w.word(keyword(r.Method), "=", keyword(r.Value))
 	}
-	w.word(method + "=" + keyword(r.Value))
 	if c := comment(r.Comment); c != "" {
-		for s := range strings.SplitSeq("("+c+")", " ") {
-			w.word(s)
+		for open := "("; ; open = "" {
+			s, rest, more := strings.Cut(c, " ")
+			if !more {
+				w.word(open, s, ")")
+				break
+			}
+			w.word(open, s)
+			c = rest
 		}
 	}
 	if r.Reason != "" {
-		w.word("reason=" + value(r.Reason))
+		w.word("reason=", value(r.Reason))
 	}
 	for _, p := range r.Props {
-		name := keyword(p.Name) + "=" + value(p.Value)
 		if p.Type != "" {
-			name = keyword(p.Type) + "." + name
+			w.word(keyword(p.Type), ".", keyword(p.Name), "=", value(p.Value))
+		} else {
+			w.word(keyword(p.Name), "=", value(p.Value))
 		}
-		w.word(name)
 	}
 }
 
 // keyword returns s as a Keyword.
 func keyword(s string) string {
+	if isClean(s) {
+		return s
+	}
 	var b []byte
 	for i := 0; i < len(s) && len(b) < maxKeyword; i++ {
 		if isKeyword(s[i]) {
@@ -121,6 +137,15 @@ func keyword(s string) string {
 		return "unknown"
 	}
 	return string(b)
+}
+
+func isClean(keyword string) bool {
+	for i := 0; i < len(keyword); i++ {
+		if c := keyword[i]; !isKeyword(c) || ascii.Lower(c) != c {
+			return false
+		}
+	}
+	return keyword != "" && len(keyword) <= maxKeyword
 }
 
 // value returns s as a value: as it is if it is a token or an address, else as
@@ -143,7 +168,10 @@ func value(s string) string {
 // comment returns s as the inside of a comment; nobody unescapes comments, so
 // there are no escapes in it.
 func comment(s string) string {
-	s = strings.Join(strings.FieldsFunc(clean(s, maxComment), isSpace), " ")
+	s = strings.Trim(clean(s, maxComment), " ")
+	for strings.Contains(s, "  ") {
+		s = strings.ReplaceAll(s, "  ", " ")
+	}
 	s = strings.ReplaceAll(s, `\`, "/")
 	depth := 0
 	for i := 0; i < len(s) && depth >= 0 && depth <= maxNesting; i++ {
@@ -159,8 +187,6 @@ func comment(s string) string {
 	}
 	return s
 }
-
-func isSpace(r rune) bool { return r == ' ' }
 
 // clean returns at most n bytes of s as valid UTF-8 without control characters.
 func clean(s string, n int) string {

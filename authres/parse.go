@@ -1,7 +1,6 @@
 package authres
 
 import (
-	"bytes"
 	"strings"
 
 	"github.com/waxseal/waxseal/internal/ascii"
@@ -15,7 +14,7 @@ func Parse(value []byte) (*Field, error) {
 	if len(value) > MaxFieldBytes {
 		return nil, &Error{TooLarge, MaxFieldBytes}
 	}
-	p := parser{b: value}
+	p := parser{b: string(value)} // the one copy that all of the Field refers to
 	f := &Field{}
 	p.payload(f)
 	if p.err != nil {
@@ -27,7 +26,7 @@ func Parse(value []byte) (*Field, error) {
 // parser has a method for each production of RFC 8601, Section 2.2. The first
 // error ends the field: pos is then at the end, where no production begins.
 type parser struct {
-	b       []byte
+	b       string
 	pos     int
 	comment string // the first one since it was last cleared
 	err     *Error
@@ -115,7 +114,7 @@ func (p *parser) authservID(f *Field) {
 	if p.peek() == '"' {
 		f.AuthServID = p.quotedString()
 	} else {
-		f.AuthServID = string(p.run())
+		f.AuthServID = p.run()
 	}
 	if f.AuthServID == "" {
 		p.fail(NoAuthServID)
@@ -216,7 +215,7 @@ func (p *parser) startsProp() bool {
 // other text that has no meaning in the grammar. It may be missing.
 func (p *parser) pvalue() string {
 	if p.peek() != '"' {
-		s := string(p.run())
+		s := p.run()
 		p.endOfValue()
 		return s
 	}
@@ -224,7 +223,7 @@ func (p *parser) pvalue() string {
 	s := p.quotedString()
 	if p.peek() == '@' { // a quoted local part
 		p.run()
-		if s = string(p.b[at:p.pos]); strings.ContainsAny(s, "\r\n") {
+		if s = p.b[at:p.pos]; strings.ContainsAny(s, "\r\n") {
 			p.fail(BadCharacter)
 		}
 	}
@@ -242,10 +241,10 @@ func (p *parser) endOfValue() {
 }
 
 // keyword is Keyword, in lower case; "" if there is none.
-func (p *parser) keyword() string { return ascii.ToLower(string(p.name())) }
+func (p *parser) keyword() string { return ascii.ToLower(p.name()) }
 
 // name is what keywords are made of, with the underscore that some write.
-func (p *parser) name() []byte {
+func (p *parser) name() string {
 	start := p.pos
 	for !p.done() && isKeyword(p.b[p.pos]) {
 		p.pos++
@@ -258,7 +257,7 @@ func isKeyword(c byte) bool {
 }
 
 // run is an unquoted value: what has no meaning in the grammar.
-func (p *parser) run() []byte {
+func (p *parser) run() string {
 	start := p.pos
 	for !p.done() && isValue(p.b[p.pos]) {
 		p.pos++
@@ -322,7 +321,7 @@ func (p *parser) lineEnd() bool {
 	if len(rest) > 2 && rest[0] == '\r' && rest[1] == '\n' && ascii.IsWSP(rest[2]) {
 		return true
 	}
-	if bytes.Equal(rest, []byte("\r\n")) { // the end of the field
+	if rest == "\r\n" { // the end of the field
 		return true
 	}
 	p.fail(BadCharacter)
@@ -386,7 +385,7 @@ func (p *parser) skipComment() {
 
 // commentText returns a comment for people: escapes resolved, white space
 // collapsed.
-func commentText(b []byte) string {
+func commentText(b string) string {
 	out := make([]byte, 0, len(b))
 	gap := false
 	for i := 0; i < len(b); i++ {
