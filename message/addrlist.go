@@ -3,6 +3,7 @@ package message
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/waxseal/waxseal/domain"
@@ -50,6 +51,8 @@ type addressParser struct {
 	inGroup    bool
 	full       bool // more mailboxes than max
 	doubles    int  // addresses that are only a second reading of another
+	second     []Address
+	guarded    bool // list second readings: who is asked for the author must be told all
 	broken     string
 	suspicious string
 }
@@ -146,6 +149,7 @@ func (p *addressParser) address() {
 		}
 		return
 	}
+	p.list, p.second, p.doubles = append(p.list, p.second...), p.second[:0], p.doubles+len(p.second)
 	for i := before; i < len(p.list); i++ {
 		p.list[i].Raw = ascii.TrimFWS(p.b[start:p.pos:p.pos])
 	}
@@ -237,7 +241,7 @@ func (p *addressParser) obsRoute() bool {
 			p.pos++
 		case '@':
 			p.pos++
-			p.obsDomain()
+			p.reading("", string(p.obsDomain()))
 		case ':':
 			p.pos++
 			p.cfws()
@@ -290,8 +294,19 @@ func (p *addressParser) localPart(ph phrase) string {
 	}
 	if !utf8.Valid(b) || bytes.ContainsAny(b, "@<>(),;:\\\"") || bytes.Contains(b, []byte("=?")) {
 		p.suspect("the local part %q has characters that some readers take for syntax", clip(b))
+		if local, host, ok := strings.Cut(otherAddress(decodeWords(string(b)), ""), "@"); ok {
+			p.reading(local, host)
+		}
 	}
 	return string(b)
+}
+
+// reading notes what a reader that knows no quotes, no encoded-words or no
+// source routes takes for the author.
+func (p *addressParser) reading(local, host string) {
+	if n, err := domain.Parse(host); p.guarded && err == nil && len(p.list)+len(p.second) < p.max {
+		p.second = append(p.second, Address{Local: local, Domain: n})
+	}
 }
 
 // domain is domain = dot-atom / domain-literal / obs-domain.
@@ -373,7 +388,7 @@ func (p *addressParser) afterMailbox(first int) {
 	if first == len(p.list) {
 		return
 	}
-	a := &p.list[len(p.list)-1]
+	a := &p.list[first]
 	if c := p.comment; a.Display == "" && c.end > c.start {
 		a.Display = displayText(p.b[c.start:c.end])
 	}

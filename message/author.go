@@ -47,7 +47,7 @@ type Author struct {
 // space or bytes nobody sees in its name, or behind a bare CR or LF in another
 // field. Its cost is linear in the size of the header.
 func (h *Header) Author() Author {
-	r := authorReader{p: addressParser{max: MaxAuthors}}
+	r := authorReader{p: addressParser{max: MaxAuthors, guarded: true}}
 	for i := range h.Fields {
 		f := &h.Fields[i]
 		switch {

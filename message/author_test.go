@@ -92,11 +92,11 @@ var authorTests = []struct{ name, in, want string }{
 	{"comma-name", "From: Bee, Ann <a@b.example>", `Ann <a@b.example> | From is written so that readers may disagree: "Bee" is no address`},
 	{"junk", "From: <a@b.example> junk", `<a@b.example> | From is written so that readers may disagree: there is text behind the address "<a@b.example>"`},
 	{"semicolon", "From: a@b.example;", `<a@b.example> | From is written so that readers may disagree: a semicolon stands outside of a group`},
-	{"quoted-at", `From: "a@b.example"@c.example`, `<a@b.example@c.example> | From is written so that readers may disagree: the local part "a@b.example" has characters that some readers take for syntax`},
-	{"quoted-escape", `From: "a\@b.example, \"<"@c.example`, `<a@b.example, "<@c.example> | From is written so that readers may disagree: the local part "a@b.example, \"<" has characters that some readers take for syntax`},
-	{"encoded-local", "From: <=?utf-8?Q?a=40b.example?=@c.example>", `<=?utf-8?Q?a=40b.example?=@c.example> | From is written so that readers may disagree: the local part "=?utf-8?Q?a=40b.example?=" has characters that some readers take for syntax`},
+	{"quoted-at", `From: "a@b.example"@c.example`, `<a@b.example@c.example>, <a@b.example> | From is written so that readers may disagree: the local part "a@b.example" has characters that some readers take for syntax`},
+	{"quoted-escape", `From: "a\@b.example, \"<"@c.example`, `<a@b.example, "<@c.example>, <a@b.example> | From is written so that readers may disagree: the local part "a@b.example, \"<" has characters that some readers take for syntax`},
+	{"encoded-local", "From: <=?utf-8?Q?a=40b.example?=@c.example>", `<=?utf-8?Q?a=40b.example?=@c.example>, <a@b.example> | From is written so that readers may disagree: the local part "=?utf-8?Q?a=40b.example?=" has characters that some readers take for syntax`},
 	{"raw-8-bit-local", "From: \xfc@c.example", "<\xfc@c.example> | From is written so that readers may disagree: the local part \"\\xfc\" has characters that some readers take for syntax"},
-	{"route", "From: <@x.example,@y.example:a@b.example>", "<a@b.example> | From is written so that readers may disagree: the address has a source route"},
+	{"route", "From: <@x.example,@y.example:a@b.example>", "<a@b.example>, <@x.example>, <@y.example> | From is written so that readers may disagree: the address has a source route"},
 	{"obs-local", "From: a . b@c.example", `<a.b@c.example> | From is written so that readers may disagree: white space or a comment splits the local part "a . b"`},
 	{"obs-domain", "From: <a@b . (x) example>", `<a@b.example> | From is written so that readers may disagree: white space or a comment splits the domain "b"`},
 	{"comment-domain", "From: a@b.example(.c.example)", `.c.example <a@b.example> | From is written so that readers may disagree: a comment touches the domain "b.example"`},
@@ -111,7 +111,7 @@ var authorTests = []struct{ name, in, want string }{
 	{"open-angle", "From: Ann <a@b.example", "Ann <a@b.example> | From cannot be parsed: an angle bracket is not closed behind the address"},
 	{"open-literal", "From: a@[192.0.2.1", `<a@> | From cannot be parsed: an address literal is not closed; there is text behind the address "a@["`},
 	{"list-in-angle", "From: <a@b.example, c@d.example>", `<a@b.example>, <c@d.example> | From cannot be parsed: an angle bracket is not closed behind the address; there is text behind the address "c@d.example"`},
-	{"no-local", "From: <@b.example>", "<@b.example> | From cannot be parsed: an address has no local part; the address has a source route"},
+	{"no-local", "From: <@b.example>", "<@b.example>, <@b.example> | From cannot be parsed: an address has no local part; the address has a source route"},
 	{"deep-comment", "From: " + strings.Repeat("(", MaxCommentDepth+1) + strings.Repeat(")", MaxCommentDepth+1) + " a@b.example", strings.Repeat("(", MaxCommentDepth+1) + strings.Repeat(")", MaxCommentDepth+1) + ` <a@b.example> | From cannot be parsed: comments are nested more than 100 deep; '(' stands outside of a quoted string`},
 }
 
@@ -132,6 +132,7 @@ func TestAuthor(t *testing.T) {
 func TestParseAddressList(t *testing.T) {
 	for _, tt := range []struct{ name, in, want string }{
 		{"two", "Ann <a@b.example>, Us: c@d.example;", "Ann <a@b.example>, <c@d.example>"},
+		{"route", "<@x.example:a@b.example>, \"a@b.example\"@c.example", "<a@b.example>, <a@b.example@c.example>"},
 		{"broken", "<a@b.example, c@d.example", "<a@b.example>, <c@d.example> message: malformed address list: an angle bracket is not closed behind the address"},
 		{"many", strings.Repeat("a@b.example,", MaxAddresses+1), strings.Repeat("<a@b.example>, ", MaxAddresses-1) + "<a@b.example> message: too many addresses: limit 1000"},
 	} {
