@@ -56,7 +56,7 @@ func lookup[V any](ctx context.Context, r Resolver, name string, t Type, values 
 
 // TXT returns the texts of the TXT records. The slice is shared.
 func (a *Answer) TXT() []string {
-	return decoded(a, func(rr *dns.TXT) string {
+	return decoded(a, TypeTXT, func(rr *dns.TXT) string {
 		var b strings.Builder
 		for _, s := range rr.Txt {
 			unescape(&b, s)
@@ -86,14 +86,14 @@ func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 // MX returns the mail exchangers. The slice is shared.
 func (a *Answer) MX() []MX {
-	return decoded(a, func(rr *dns.MX) MX {
+	return decoded(a, TypeMX, func(rr *dns.MX) MX {
 		return MX{Preference: rr.Preference, Host: CanonicalName(rr.Mx)}
 	})
 }
 
 // TLSA returns the TLSA records. The slice is shared.
 func (a *Answer) TLSA() []TLSA {
-	return decoded(a, func(rr *dns.TLSA) TLSA {
+	return decoded(a, TypeTLSA, func(rr *dns.TLSA) TLSA {
 		return TLSA{rr.Usage, rr.Selector, rr.MatchingType, rr.Certificate}
 	})
 }
@@ -103,11 +103,11 @@ func (a *Answer) TLSA() []TLSA {
 func (a *Answer) Names() []string {
 	switch a.Type {
 	case TypePTR:
-		return decoded(a, func(rr *dns.PTR) string { return CanonicalName(rr.Ptr) })
+		return decoded(a, TypePTR, func(rr *dns.PTR) string { return CanonicalName(rr.Ptr) })
 	case TypeNS:
-		return decoded(a, func(rr *dns.NS) string { return CanonicalName(rr.Ns) })
+		return decoded(a, TypeNS, func(rr *dns.NS) string { return CanonicalName(rr.Ns) })
 	case TypeCNAME:
-		return decoded(a, func(rr *dns.CNAME) string { return CanonicalName(rr.Target) })
+		return decoded(a, TypeCNAME, func(rr *dns.CNAME) string { return CanonicalName(rr.Target) })
 	}
 	return nil
 }
@@ -115,24 +115,27 @@ func (a *Answer) Names() []string {
 // Addrs returns the addresses of A or AAAA records. The slice is shared.
 func (a *Answer) Addrs() []netip.Addr {
 	if a.Type == TypeAAAA {
-		return decoded(a, func(rr *dns.AAAA) netip.Addr {
+		return decoded(a, TypeAAAA, func(rr *dns.AAAA) netip.Addr {
 			ip, _ := netip.AddrFromSlice(rr.AAAA.To16())
 			return ip
 		})
 	}
-	return decoded(a, func(rr *dns.A) netip.Addr {
+	return decoded(a, TypeA, func(rr *dns.A) netip.Addr {
 		ip, _ := netip.AddrFromSlice(rr.A.To4())
 		return ip
 	})
 }
 
-// decoded converts the records of type R once per Answer, so that a cached
+// decoded converts the records of type t once per Answer, so that a cached
 // answer costs no allocation.
-func decoded[R dns.RR, V any](a *Answer, value func(R) V) []V {
+func decoded[R dns.RR, V any](a *Answer, t Type, value func(R) V) []V {
+	if a.Type != t {
+		return nil
+	}
 	a.decode.Do(func() {
 		var vs []V
 		for _, rr := range a.Records {
-			if r, ok := rr.(R); ok && Type(rr.Header().Rrtype) == a.Type {
+			if r, ok := rr.(R); ok {
 				vs = append(vs, value(r))
 			}
 		}

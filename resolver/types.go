@@ -3,6 +3,7 @@ package resolver
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -42,9 +43,10 @@ func ParseType(s string) (Type, error) {
 	if t, ok := dns.StringToType[u]; ok && t != dns.TypeNone {
 		return Type(t), nil
 	}
-	var n uint16
-	if _, err := fmt.Sscanf(u, "TYPE%d", &n); err == nil && n != 0 {
-		return Type(n), nil
+	if number, ok := strings.CutPrefix(u, "TYPE"); ok {
+		if n, err := strconv.ParseUint(number, 10, 16); err == nil && n != 0 {
+			return Type(n), nil
+		}
 	}
 	return 0, fmt.Errorf("resolver: %q is not a record type", s)
 }
