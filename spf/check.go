@@ -251,8 +251,8 @@ func (k *check) void(name string, t resolver.Type, term, domain string) outcome 
 		return outcome{}
 	}
 	k.trace.failed(term, PermError)
-	return failed(PermError, "more than 2 lookups for the SPF record of "+k.domain+
-		" find nothing (the 3rd: "+t.String()+" of "+name+", for "+quoteTerm(term)+inRecord(domain, k.domain)+
+	return failed(PermError, "more than 2 terms of the SPF record of "+k.domain+
+		" look up what does not exist (the 3rd: "+t.String()+" of "+name+", for "+quoteTerm(term)+inRecord(domain, k.domain)+
 		"); its owner must remove what no longer exists")
 }
 

@@ -61,6 +61,7 @@ func TestLimits(t *testing.T) {
 		{"many-ptr-macro", txt("d.example.", "v=spf1 exists:%{p}.d.example exists:%{p}.e.example -all") + ptrs.String(), Fail, 2, 2, 14},
 		{"fan-out", fanOut(), PermError, 10, 0, 11},
 		{"10000-terms", txt("d.example.", "v=spf1"+strings.Repeat(" all", 10000)), PermError, 0, 0, 1},
+		{"one-mx-with-dead-hosts", txt("d.example.", "v=spf1 mx ip4:192.0.2.1 -all") + "d.example. MX 1 a.d.example.\nd.example. MX 2 b.d.example.\nd.example. MX 3 c.d.example.\n", Pass, 1, 1, 5},
 		{"macros", txt("d.example.", "v=spf1 exists:"+strings.Repeat("%{s}", 2000)+" ip4:192.0.2.1"), Pass, 1, 0, 1},
 	}
 	for _, tt := range tests {
@@ -112,7 +113,7 @@ func TestLimitReasons(t *testing.T) {
 		{"lookups", txt("d.example.", "v=spf1 include:e.example") + txt("e.example.", "v=spf1 a a a a a a a a a a -all") + "e.example. A 203.0.113.1",
 			"the SPF record of d.example needs more than 10 DNS lookups (the 11th is a in the record of e.example); its owner must make it smaller"},
 		{"voids", txt("d.example.", "v=spf1 a:x.example mx:y.example exists:z.example"),
-			"more than 2 lookups for the SPF record of d.example find nothing (the 3rd: A of z.example, for exists:z.example); its owner must remove what no longer exists"},
+			"more than 2 terms of the SPF record of d.example look up what does not exist (the 3rd: A of z.example, for exists:z.example); its owner must remove what no longer exists"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

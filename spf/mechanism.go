@@ -105,7 +105,7 @@ func (k *check) mx(d *Directive, name, domain string, matched *bool) outcome {
 		return failed(PermError, name+" has more than 10 MX hosts, so that "+quoteTerm(d.Text)+
 			" in the SPF record of "+domain+" cannot be evaluated; its owner must name the hosts' addresses instead")
 	}
-	t := k.addrType()
+	t, gone := k.addrType(), false
 	k.askHosts(hosts, t)
 	for _, h := range hosts {
 		if h.Host == "." {
@@ -117,9 +117,11 @@ func (k *check) mx(d *Directive, name, domain string, matched *bool) outcome {
 			return out
 		case ans == nil:
 			continue
-		case ans.NXDomain():
+		case ans.NXDomain() && !gone:
 			// An MX host that exists without an address of this family counts
-			// not as void, one that does not exist does.
+			// not as void, one that does not exist does. What RFC 7208, Section
+			// 4.6.4 counts are the terms, so that a second host adds nothing.
+			gone = true
 			if out := k.void(h.Host, t, d.Text, domain); out.result != "" {
 				return out
 			}

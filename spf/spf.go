@@ -12,7 +12,7 @@
 //   - A lookup of AAAA at a name that exists is no void lookup (RFC 7208, Section
 //     4.6.4): else "mx" over hosts that have IPv4 only would be permerror to each
 //     IPv6 client and only to them. Nor is a lookup of A or AAAA at an MX host
-//     that exists. Names that do not exist always count.
+//     that exists. Names that do not exist count, once for each term.
 //   - Lookups of the names that the client's PTR records give never count as
 //     void: the client would choose the result of other people's policies.
 //   - A domain with more than ten MX names is permerror before any of them is
@@ -33,7 +33,7 @@ import (
 // Limits of a check.
 const (
 	MaxLookups     = 10 // terms that ask DNS (RFC 7208, Section 4.6.4); bounds the recursion too
-	MaxVoidLookups = 2  // lookups that find nothing (RFC 7208, Section 4.6.4)
+	MaxVoidLookups = 2  // terms whose lookups find nothing (RFC 7208, Section 4.6.4)
 	MaxMXNames     = 10 // hosts of one mx (RFC 7208, Section 4.6.4)
 	MaxPTRNames    = 10 // names of the client that are looked at (RFC 7208, Section 4.6.4)
 
@@ -82,7 +82,7 @@ type Evaluation struct {
 	Mechanism   string          `json:"mechanism"`
 	Explanation string          `json:"explanation"`  // the expanded text of exp, for fail only
 	Lookups     int             `json:"lookups"`      // terms that asked DNS, at most MaxLookups
-	VoidLookups int             `json:"void_lookups"` // of those lookups, how many found nothing
+	VoidLookups int             `json:"void_lookups"` // terms whose lookups found nothing
 	DNSSEC      resolver.Status `json:"dnssec"`       // the worst status among the answers used
 	Reason      string          `json:"reason"`       // one sentence for a person
 	Trace       []Step          `json:"trace"`        // empty unless Checker.Trace
