@@ -93,7 +93,6 @@ func (h *host) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	question := q.Question[0]
 	h.mu.Lock()
 	h.asked = append(h.asked, strings.ToLower(question.Name)+" "+dns.Type(question.Qtype).String())
-	tamper := h.tamper
 	h.mu.Unlock()
 	m := h.world.Answer(question.Name, question.Qtype)
 	m.Id, m.Question = q.Id, q.Question
@@ -108,12 +107,21 @@ func (h *host) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 		}
 		m.Truncate(size)
 	}
-	if tamper != nil {
-		m = tamper(network, q, m)
+	h.mu.Lock()
+	if h.tamper != nil {
+		m = h.tamper(network, q, m)
 	}
+	h.mu.Unlock()
 	if m != nil {
 		w.WriteMsg(m)
 	}
+}
+
+// lies sets what the host does to its replies; the calls are one at a time.
+func (h *host) lies(tamper func(network string, q, m *dns.Msg) *dns.Msg) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.tamper = tamper
 }
 
 func (h *host) questions() []string {

@@ -182,7 +182,7 @@ func TestOddServers(t *testing.T) {
 			root := plainZone(t, ".", "@ NS ns.root.\nns.root. A 127.0.0.1\nodd. NS ns.odd.\nns.odd. A 127.0.0.2\n")
 			odd := plainZone(t, "odd.", "@ NS ns\nns A 127.0.0.2\ndeep.down TXT "+big+"\n")
 			in := newInternet(t, map[string][]*zonesign.Signed{"127.0.0.1": {root}, "127.0.0.2": {odd}})
-			in.hosts["127.0.0.2"].tamper = tamper
+			in.hosts["127.0.0.2"].lies(tamper)
 			if got, want := show(fetch(t, in.source(), "deep.down.odd TXT")), `NOERROR "`+big+`"`; got != want {
 				t.Errorf("got %s, want %s; asked %q", got, want, in.hosts["127.0.0.2"].questions())
 			}
