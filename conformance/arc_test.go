@@ -11,6 +11,7 @@ import (
 	"github.com/waxseal/waxseal/dkim"
 	"github.com/waxseal/waxseal/message"
 	"github.com/waxseal/waxseal/resolver"
+	"github.com/waxseal/waxseal/resolver/upstream"
 	"github.com/waxseal/waxseal/resolver/zonefile"
 	"go.yaml.in/yaml/v3"
 )
@@ -41,7 +42,7 @@ func (a *arcCases) UnmarshalYAML(n *yaml.Node) error {
 type arcCase struct {
 	Spec, Description string
 	Message           string // with bare LF
-	CV                string // empty for a chain that its newest seal says is broken
+	CV                string // empty where a seal has cv=fail: the chain fails
 }
 
 func arcScenarios(t *testing.T) []arcScenario {
@@ -89,6 +90,19 @@ func TestARCZone(t *testing.T) {
 	runARC(t, "zone", unvalidated, func(msg string) string { return strings.ReplaceAll(msg, "\n", "\r\n") })
 }
 
+// The keys come from a server on loopback, through a client and a cache.
+func TestARCLoopback(t *testing.T) {
+	runARC(t, "loopback", func(t *testing.T, z *zonefile.Zones) resolver.Resolver {
+		s, err := zonefile.Serve("127.0.0.1:0", z)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		server := resolver.Server{Addr: s.Addr()}
+		return &resolver.Cache{Resolver: &resolver.Unvalidated{Source: &upstream.Client{Servers: []resolver.Server{server}}}}
+	}, func(msg string) string { return strings.ReplaceAll(msg, "\n", "\r\n") })
+}
+
 // The messages as the file has them, with bare LF, which is read as CRLF.
 func TestARCZoneBareLF(t *testing.T) {
 	runARC(t, "zone, bare LF", unvalidated, func(msg string) string { return msg })
@@ -132,9 +146,6 @@ func (c arcCase) run(t *testing.T, v *arc.Validator, text string) {
 	want := strings.ToLower(c.CV)
 	if want == "" {
 		want = "fail"
-		if !got.Ended() {
-			t.Errorf("%s: the chain has not ended", c.Description)
-		}
 	}
 	if string(got.Result) != want {
 		t.Errorf("%s: got %s (%s), want %s", c.Description, got.Result, got.Reason, want)

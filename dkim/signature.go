@@ -58,7 +58,10 @@ var lists = sync.Pool{New: func() any { return new(taglist.List) }}
 // the Signature then has what could be read, so that a verdict can name the
 // domain, and must not be used for more.
 func ParseSignature(form Form, value []byte) (*Signature, error) {
-	s := &Signature{Header: Simple, Body: Simple, Length: -1, Time: -1, Expires: -1}
+	s := &Signature{Length: -1, Time: -1, Expires: -1}
+	if form == DKIMSignature {
+		s.Header, s.Body = Simple, Simple // RFC 6376, Section 3.5
+	}
 	pooled := lists.Get().(*taglist.List)
 	defer lists.Put(pooled)
 	list, err := taglist.Parse((*pooled)[:0], value)
