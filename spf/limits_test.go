@@ -110,10 +110,14 @@ func fanOut() string {
 // TestLimitReasons quotes what a person is told.
 func TestLimitReasons(t *testing.T) {
 	tests := []struct{ name, zone, want string }{
-		{"lookups", txt("d.example.", "v=spf1 include:e.example") + txt("e.example.", "v=spf1 a a a a a a a a a a -all") + "e.example. A 203.0.113.1",
-			"the SPF record of d.example needs more than 10 DNS lookups (the 11th is a in the record of e.example); its owner must make it smaller"},
-		{"voids", txt("d.example.", "v=spf1 a:x.example mx:y.example exists:z.example"),
-			"more than 2 terms of the SPF record of d.example look up what does not exist (the 3rd: A of z.example, for exists:z.example); its owner must remove what no longer exists"},
+		{
+			"lookups", txt("d.example.", "v=spf1 include:e.example") + txt("e.example.", "v=spf1 a a a a a a a a a a -all") + "e.example. A 203.0.113.1",
+			"the SPF record of d.example needs more than 10 DNS lookups (the 11th is a in the record of e.example); its owner must make it smaller",
+		},
+		{
+			"voids", txt("d.example.", "v=spf1 a:x.example mx:y.example exists:z.example"),
+			"more than 2 terms of the SPF record of d.example look up what does not exist (the 3rd: A of z.example, for exists:z.example); its owner must remove what no longer exists",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -63,12 +63,20 @@ func TestParseReceived(t *testing.T) {
 		want        Received
 		ok          bool
 	}{
-		{"rfc7208-9.1", "pass (mybox.example.org: domain of\r\n myname@example.com designates 192.0.2.1 as permitted sender)\r\n receiver=mybox.example.org; client-ip=192.0.2.1;\r\n envelope-from=\"myname@example.com\"; helo=foo.example.com;",
-			Received{Result: Pass, Comment: "mybox.example.org: domain of myname@example.com designates 192.0.2.1 as permitted sender",
-				Receiver: "mybox.example.org", ClientIP: ip, EnvelopeFrom: "myname@example.com", Helo: "foo.example.com"}, true},
+		{
+			"rfc7208-9.1", "pass (mybox.example.org: domain of\r\n myname@example.com designates 192.0.2.1 as permitted sender)\r\n receiver=mybox.example.org; client-ip=192.0.2.1;\r\n envelope-from=\"myname@example.com\"; helo=foo.example.com;",
+			Received{
+				Result: Pass, Comment: "mybox.example.org: domain of myname@example.com designates 192.0.2.1 as permitted sender",
+				Receiver: "mybox.example.org", ClientIP: ip, EnvelopeFrom: "myname@example.com", Helo: "foo.example.com",
+			},
+			true,
+		},
 		{"bare", " SoftFail", Received{Result: SoftFail}, true},
-		{"unquoted", "fail client-ip = 192.0.2.1 (c(o)\\)m); envelope-from=<a@b>; identity=helo; x-y=z; mechanism=-all; helo=a; helo=b",
-			Received{Result: Fail, ClientIP: ip, EnvelopeFrom: "<a@b>", Identity: Helo, Mechanism: "-all", Helo: "a"}, true},
+		{
+			"unquoted", "fail client-ip = 192.0.2.1 (c(o)\\)m); envelope-from=<a@b>; identity=helo; x-y=z; mechanism=-all; helo=a; helo=b",
+			Received{Result: Fail, ClientIP: ip, EnvelopeFrom: "<a@b>", Identity: Helo, Mechanism: "-all", Helo: "a"},
+			true,
+		},
 		{"quoted-pairs", `permerror problem="a \"b\" \\ c"`, Received{Result: PermError, Problem: `a "b" \ c`}, true},
 		{"unknown-result", "great (x)", Received{}, false},
 		{"open-comment", "pass (x", Received{}, false},
