@@ -10,6 +10,8 @@ import (
 	"os"
 	"regexp"
 	"runtime"
+	"runtime/pprof"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,9 +24,17 @@ func main() {
 	round := flag.Duration("time", 300*time.Millisecond, "time of one contestant in one round")
 	run := flag.String("run", "", "only the classes that match this expression")
 	strict := flag.Bool("strict", false, "exit with 1 if a target is missed")
+	profile := flag.String("cpuprofile", "", "write a profile of all contestants to this file; choose them with -run and -only")
+	who := flag.String("only", "", "only these contestants (an expression); the floor always stays")
 	flag.Parse()
 	runtime.GOMAXPROCS(1)
-	missed, err := bench(*run, *rounds, *round)
+	stop, err := startProfile(*profile)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(2)
+	}
+	missed, err := bench(*run, *who, *rounds, *round)
+	stop()
 	switch {
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -34,8 +44,29 @@ func main() {
 	}
 }
 
-func bench(run string, rounds int, round time.Duration) (missed int, err error) {
+func startProfile(file string) (stop func(), err error) {
+	if file == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, err
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		f.Close()
+	}, nil
+}
+
+func bench(run, who string, rounds int, round time.Duration) (missed int, err error) {
 	only, err := regexp.Compile(run)
+	if err != nil {
+		return 0, err
+	}
+	some, err := regexp.Compile(who)
 	if err != nil {
 		return 0, err
 	}
@@ -47,6 +78,9 @@ func bench(run string, rounds int, round time.Duration) (missed int, err error) 
 	byName := map[string]*class{}
 	for _, cl := range all {
 		if only.MatchString(cl.name) {
+			cl.contestants = slices.DeleteFunc(cl.contestants, func(c *contestant) bool {
+				return c.name != floorName && !some.MatchString(c.name)
+			})
 			classes = append(classes, cl)
 			byName[cl.name] = cl
 		}
@@ -88,5 +122,9 @@ func allClasses() ([]*class, error) {
 	}
 	classes = append(classes, sign...)
 	classes = append(classes, spfClasses(c, dns)...)
-	return classes, nil
+	verdicts, err := verdictClasses(c, dns)
+	if err != nil {
+		return nil, err
+	}
+	return append(classes, verdicts...), nil
 }
