@@ -160,6 +160,7 @@ func (l *lookup) fetch(ctx context.Context, n name) (*dns.Msg, error) {
 	if rc := r.Msg.Rcode; rc != dns.RcodeSuccess && rc != dns.RcodeNameError {
 		return nil, l.named(failed(q, r))
 	}
+	l.v.note(r.Msg)
 	return r.Msg, nil
 }
 

@@ -54,6 +54,7 @@ func (s *survey) fetch(ctx context.Context, t uint16) (*dns.Msg, error) {
 	if rc := r.Msg.Rcode; rc != dns.RcodeSuccess && rc != dns.RcodeNameError {
 		return nil, failed(q, r)
 	}
+	s.v.note(r.Msg)
 	return r.Msg, nil
 }
 
@@ -95,7 +96,7 @@ func (s *survey) keys(ctx context.Context, ds []*dns.DS, expires time.Time) (*cu
 		return s.failed(f, ds), nil
 	}
 	set := answer.records(s.zone, dns.TypeDNSKEY)
-	if s.parent == nil && !s.v.proven.Load() && (set == nil || len(set.sigs) == 0) {
+	if s.parent == nil && !s.v.signed.Load() && (set == nil || len(set.sigs) == 0) {
 		return s.stripped()
 	}
 	if set == nil {
@@ -105,9 +106,6 @@ func (s *survey) keys(ctx context.Context, ds []*dns.DS, expires time.Time) (*cu
 	keys, p, f := s.v.acceptKeys(&s.checker, usable, set)
 	if f != nil {
 		return s.failed(f, ds), nil
-	}
-	if s.parent == nil {
-		s.v.proven.Store(true)
 	}
 	if expires.IsZero() || p.expires.Before(expires) {
 		expires = p.expires

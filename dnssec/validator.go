@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/miekg/dns"
 	"github.com/waxseal/waxseal/resolver"
 )
 
@@ -54,7 +55,7 @@ type Validator struct {
 	zones   *lru[*cut]
 	spans   *lru[*spans]
 	flights flights
-	proven  atomic.Bool // an anchor has led to a key: the source serves DNSSEC
+	signed  atomic.Bool // a signature was seen: the source serves DNSSEC
 	stats   counters
 }
 
@@ -91,6 +92,22 @@ func (v *Validator) prepare() {
 	v.zones = newLRU[*cut](maxZones)
 	v.spans = newLRU[*spans](maxZonesWithSpans)
 	v.flights.running = make(map[name]*flight)
+}
+
+// note remembers that the source serves signatures, once it has: from then on
+// an answer without them is no answer of a server that knows no better.
+func (v *Validator) note(m *dns.Msg) {
+	if v.signed.Load() {
+		return
+	}
+	for _, section := range [...][]dns.RR{m.Answer, m.Ns} {
+		for _, rr := range section {
+			if rr.Header().Rrtype == dns.TypeRRSIG {
+				v.signed.Store(true)
+				return
+			}
+		}
+	}
 }
 
 func (v *Validator) now() time.Time {
