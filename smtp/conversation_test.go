@@ -133,6 +133,7 @@ func converse(t *testing.T, conn net.Conn, script string) {
 			t.Fatalf("line %d: not a line of a script: %q", i+1, line)
 		}
 	}
+	_, _ = io.WriteString(conn, out.String())
 }
 
 // serveTest starts a server on loopback and returns its address. It is stopped,
