@@ -106,9 +106,10 @@ evidence for every verdict.
 
 Exit codes: 0 evaluated, whatever the verdict; 1 could not evaluate; 2 wrong
 usage; 3 --fail-on matched.`,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          cobra.ArbitraryArgs,
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		SuggestionsMinimumDistance: 2,
+		Args:                       cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return unknownCommand(cmd, args[0])

@@ -42,6 +42,7 @@ man pages, or Markdown with --format markdown.`,
 
 func writeManual(root *cobra.Command, dir, format string) error {
 	root.DisableAutoGenTag = true
+	root.InitDefaultCompletionCmd() // cobra adds it only when a command runs
 	if format == "markdown" {
 		return doc.GenMarkdownTree(root, dir)
 	}
