@@ -208,7 +208,10 @@ func (p *Pending) Wait() *Validation {
 	p.oldestPass(newest)
 	for i := range p.out.Sets {
 		set := &p.out.Sets[i]
-		set.DNSSEC = set.AMS.DNSSEC.Worse(set.AS.DNSSEC)
+		set.DNSSEC = set.AS.DNSSEC
+		if set.AMS.KeyBits > 0 || set.AMS.Result == dkim.TempError {
+			set.DNSSEC = set.DNSSEC.Worse(set.AMS.DNSSEC)
+		}
 		if set.Reason = set.AS.Reason; set.Reason == "" {
 			set.Reason = set.AMS.Reason
 		}
@@ -246,27 +249,40 @@ func (p *Pending) verifyAMS(i int) {
 	if c.sig == nil {
 		return
 	}
+	key := p.key(c, out)
 	result, reason := c.sig.CheckBody(p.body, c.body)
-	out.BodyHash = "match"
-	if result == dkim.Fail {
+	if out.BodyHash = "match"; result == dkim.Fail {
 		out.BodyHash = "mismatch"
-		out.Result, out.Reason = result, reason
-		return // most older signatures end here, without a public-key operation
 	}
-	if p.verify(c, out); out.Result == dkim.Pass {
+	switch {
+	case result == dkim.Fail && key.Result == dkim.Pass:
+		// Most older signatures end here, without a public-key operation.
 		out.Result, out.Reason = result, reason
+	default:
+		if verify(c, key, out); out.Result == dkim.Pass {
+			out.Result, out.Reason = result, reason
+		}
 	}
 }
 
-func (p *Pending) verifyAS(i int) { p.verify(&p.hops[i].as, &p.out.Sets[i].AS) }
+// verifyAS fills the verdict on the seal of a hop.
+func (p *Pending) verifyAS(i int) {
+	c, out := &p.hops[i].as, &p.out.Sets[i].AS
+	verify(c, p.key(c, out), out)
+}
 
-// verify fills the verdict on a signature over its header hash.
-func (p *Pending) verify(c *check, out *dkim.Verification) {
+// key returns the key of a signature and notes it in the verdict.
+func (p *Pending) key(c *check, out *dkim.Verification) dkim.KeyAnswer {
 	key := p.lookups.Key(c.key, p.keys, c.sig.Algorithm)
 	out.DNSSEC = key.Status
 	if key.Record != nil {
 		out.KeyBits, out.Testing = key.Record.Bits, key.Record.Testing
 	}
+	return key
+}
+
+// verify fills the verdict on a signature over its header hash.
+func verify(c *check, key dkim.KeyAnswer, out *dkim.Verification) {
 	switch {
 	case key.Result != dkim.Pass:
 		out.Result, out.Reason = key.Result, key.Reason
