@@ -247,6 +247,12 @@ func TestTemporary(t *testing.T) {
 	if got.Result != Fail || !got.Temporary || got.Reason != "the ARC-Seal of set 1 fails: key lookup failed: timeout: asked for by the test" || got.Sets[0].AS.Result != dkim.TempError {
 		t.Errorf("got %+v", got)
 	}
+	h, body := split(t, msg)
+	fields, _, err := sealer(3).Seal(t.Context(), &Validator{Resolver: &resolver.Unvalidated{Source: z}}, h, strings.NewReader(body))
+	var e *Error
+	if fields != nil || !errors.As(err, &e) || e.Reason != Undecided {
+		t.Errorf("sealed a chain that nobody could validate: %q, %v", fields, err)
+	}
 }
 
 func TestSealErrors(t *testing.T) {

@@ -42,6 +42,7 @@ type Reason string
 const (
 	ChainEnded Reason = "the chain has ended" // RFC 8617, Section 5.1: cv=fail is the last
 	ChainFull  Reason = "the chain has the most sets there can be"
+	Undecided  Reason = "the chain cannot be validated now"
 	BadSealer  Reason = "sealer is not complete"
 	BadField   Reason = "field cannot be in h="
 )
@@ -153,6 +154,9 @@ func (p *Sealing) Finish(v *Validation) ([]byte, error) {
 	s := p.sealer
 	n := v.Highest() + 1
 	switch {
+	case v.Temporary:
+		// cv=fail would end the chain for ever for want of one lookup.
+		return nil, &Error{Undecided, v.Reason}
 	case v.Ended():
 		return nil, &Error{ChainEnded, fmt.Sprintf("the sealer of set %d found it broken", n-1)}
 	case n > MaxSets:
