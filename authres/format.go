@@ -191,8 +191,11 @@ func comment(s string) string {
 // clean returns at most n bytes of s as valid UTF-8 without control characters.
 func clean(s string, n int) string {
 	if len(s) > n {
-		for n > 0 && !utf8.RuneStart(s[n]) {
-			n--
+		for k := n; k > n-utf8.UTFMax; k-- {
+			if utf8.RuneStart(s[k]) {
+				n = k
+				break
+			}
 		}
 		s = s[:n]
 	}
