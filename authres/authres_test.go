@@ -13,31 +13,51 @@ import (
 var parseTests = []struct{ name, in, want string }{
 	// RFC 8601, Appendix B.
 	{"b1", " example.org 1; none", `{"authserv_id":"example.org","version":1,"results":null}`},
-	{"b3", " example.com;\r\n          spf=pass smtp.mailfrom=example.net",
-		`{"authserv_id":"example.com","results":[{"method":"spf","result":"pass","props":[{"type":"smtp","name":"mailfrom","value":"example.net"}]}]}`},
-	{"b4", " example.com;\r\n auth=pass (cram-md5) smtp.auth=sender@example.net;\r\n spf=pass smtp.mailfrom=example.net",
-		`{"authserv_id":"example.com","results":[{"method":"auth","result":"pass","comment":"cram-md5","props":[{"type":"smtp","name":"auth","value":"sender@example.net"}]},{"method":"spf","result":"pass","props":[{"type":"smtp","name":"mailfrom","value":"example.net"}]}]}`},
-	{"b6", " example.com;\r\n dkim=pass reason=\"good signature\"\r\n header.i=@mail-router.example.net;\r\n dkim=fail reason=\"bad signature\"\r\n header.i=@newyork.example.com",
-		`{"authserv_id":"example.com","results":[{"method":"dkim","result":"pass","reason":"good signature","props":[{"type":"header","name":"i","value":"@mail-router.example.net"}]},{"method":"dkim","result":"fail","reason":"bad signature","props":[{"type":"header","name":"i","value":"@newyork.example.com"}]}]}`},
-	{"b7", " foo.example.net (foobar) 1 (baz);\r\n dkim (Because I like it) / 1 (One yay) = (wait for it) fail\r\n policy (A dot can go here) . (like that) expired\r\n (this surprised me) = (as I wasn't expecting it) 1362471462",
-		`{"authserv_id":"foo.example.net","version":1,"results":[{"method":"dkim","method_version":1,"result":"fail","comment":"Because I like it","props":[{"type":"policy","name":"expired","value":"1362471462"}]}]}`},
+	{
+		"b3", " example.com;\r\n          spf=pass smtp.mailfrom=example.net",
+		`{"authserv_id":"example.com","results":[{"method":"spf","result":"pass","props":[{"type":"smtp","name":"mailfrom","value":"example.net"}]}]}`,
+	},
+	{
+		"b4", " example.com;\r\n auth=pass (cram-md5) smtp.auth=sender@example.net;\r\n spf=pass smtp.mailfrom=example.net",
+		`{"authserv_id":"example.com","results":[{"method":"auth","result":"pass","comment":"cram-md5","props":[{"type":"smtp","name":"auth","value":"sender@example.net"}]},{"method":"spf","result":"pass","props":[{"type":"smtp","name":"mailfrom","value":"example.net"}]}]}`,
+	},
+	{
+		"b6", " example.com;\r\n dkim=pass reason=\"good signature\"\r\n header.i=@mail-router.example.net;\r\n dkim=fail reason=\"bad signature\"\r\n header.i=@newyork.example.com",
+		`{"authserv_id":"example.com","results":[{"method":"dkim","result":"pass","reason":"good signature","props":[{"type":"header","name":"i","value":"@mail-router.example.net"}]},{"method":"dkim","result":"fail","reason":"bad signature","props":[{"type":"header","name":"i","value":"@newyork.example.com"}]}]}`,
+	},
+	{
+		"b7", " foo.example.net (foobar) 1 (baz);\r\n dkim (Because I like it) / 1 (One yay) = (wait for it) fail\r\n policy (A dot can go here) . (like that) expired\r\n (this surprised me) = (as I wasn't expecting it) 1362471462",
+		`{"authserv_id":"foo.example.net","version":1,"results":[{"method":"dkim","method_version":1,"result":"fail","comment":"Because I like it","props":[{"type":"policy","name":"expired","value":"1362471462"}]}]}`,
+	},
 
 	// What large systems write.
-	{"google", " mx.google.com;\r\n       dkim=pass header.i=@a.example header.s=20230601 header.b=Xy1+/a=;\r\n       spf=pass (google.com: domain of a@b.example designates 192.0.2.1 as permitted sender) smtp.mailfrom=a@b.example;\r\n       dmarc=pass (p=NONE sp=NONE dis=NONE) header.from=a.example",
-		`{"authserv_id":"mx.google.com","results":[{"method":"dkim","result":"pass","props":[{"type":"header","name":"i","value":"@a.example"},{"type":"header","name":"s","value":"20230601"},{"type":"header","name":"b","value":"Xy1+/a="}]},{"method":"spf","result":"pass","comment":"google.com: domain of a@b.example designates 192.0.2.1 as permitted sender","props":[{"type":"smtp","name":"mailfrom","value":"a@b.example"}]},{"method":"dmarc","result":"pass","comment":"p=NONE sp=NONE dis=NONE","props":[{"type":"header","name":"from","value":"a.example"}]}]}`},
-	{"microsoft", " spf=pass (sender IP is 192.0.2.1)\r\n smtp.mailfrom=a.example; dkim=pass (signature was verified)\r\n header.d=a.example;dmarc=pass action=none\r\n header.from=a.example;compauth=pass reason=100",
-		`{"authserv_id":"","results":[{"method":"spf","result":"pass","comment":"sender IP is 192.0.2.1","props":[{"type":"smtp","name":"mailfrom","value":"a.example"}]},{"method":"dkim","result":"pass","comment":"signature was verified","props":[{"type":"header","name":"d","value":"a.example"}]},{"method":"dmarc","result":"pass","props":[{"name":"action","value":"none"},{"type":"header","name":"from","value":"a.example"}]},{"method":"compauth","result":"pass","reason":"100"}]}`},
+	{
+		"google", " mx.google.com;\r\n       dkim=pass header.i=@a.example header.s=20230601 header.b=Xy1+/a=;\r\n       spf=pass (google.com: domain of a@b.example designates 192.0.2.1 as permitted sender) smtp.mailfrom=a@b.example;\r\n       dmarc=pass (p=NONE sp=NONE dis=NONE) header.from=a.example",
+		`{"authserv_id":"mx.google.com","results":[{"method":"dkim","result":"pass","props":[{"type":"header","name":"i","value":"@a.example"},{"type":"header","name":"s","value":"20230601"},{"type":"header","name":"b","value":"Xy1+/a="}]},{"method":"spf","result":"pass","comment":"google.com: domain of a@b.example designates 192.0.2.1 as permitted sender","props":[{"type":"smtp","name":"mailfrom","value":"a@b.example"}]},{"method":"dmarc","result":"pass","comment":"p=NONE sp=NONE dis=NONE","props":[{"type":"header","name":"from","value":"a.example"}]}]}`,
+	},
+	{
+		"microsoft", " spf=pass (sender IP is 192.0.2.1)\r\n smtp.mailfrom=a.example; dkim=pass (signature was verified)\r\n header.d=a.example;dmarc=pass action=none\r\n header.from=a.example;compauth=pass reason=100",
+		`{"authserv_id":"","results":[{"method":"spf","result":"pass","comment":"sender IP is 192.0.2.1","props":[{"type":"smtp","name":"mailfrom","value":"a.example"}]},{"method":"dkim","result":"pass","comment":"signature was verified","props":[{"type":"header","name":"d","value":"a.example"}]},{"method":"dmarc","result":"pass","props":[{"name":"action","value":"none"},{"type":"header","name":"from","value":"a.example"}]},{"method":"compauth","result":"pass","reason":"100"}]}`,
+	},
 	{"microsoft-empty-ip", " spf=none (sender IP is )\r\n smtp.mailfrom=a@b.example; ", `{"authserv_id":"","results":[{"method":"spf","result":"none","comment":"sender IP is","props":[{"type":"smtp","name":"mailfrom","value":"a@b.example"}]}]}`},
 	{"ironport", " mtab.example; spf=None\r\n smtp.pra=a@b.example; dmarc=pass (p=reject\r\n dis=none) d=b.example", `{"authserv_id":"mtab.example","results":[{"method":"spf","result":"none","props":[{"type":"smtp","name":"pra","value":"a@b.example"}]},{"method":"dmarc","result":"pass","comment":"p=reject dis=none","props":[{"name":"d","value":"b.example"}]}]}`},
 	{"microsoft-2020", " spf=none (sender IP is 192.0.2.1)\r\n smtp.mailfrom=a.example; lists.b.example; dkim=none (message not signed)", "authres: malformed result at offset 67"},
-	{"microsoft-arc", " mx.microsoft.com 1; spf=fail (sender ip is\r\n 192.0.2.1) smtp.rcpttodomain=b.example smtp.mailfrom=a.example; dkim=none\r\n (message not signed); arc=pass (0 oda=0 ltdi=1 spf=[1,1,smtp.mailfrom=a.example])",
-		`{"authserv_id":"mx.microsoft.com","version":1,"results":[{"method":"spf","result":"fail","comment":"sender ip is 192.0.2.1","props":[{"type":"smtp","name":"rcpttodomain","value":"b.example"},{"type":"smtp","name":"mailfrom","value":"a.example"}]},{"method":"dkim","result":"none","comment":"message not signed"},{"method":"arc","result":"pass","comment":"0 oda=0 ltdi=1 spf=[1,1,smtp.mailfrom=a.example]"}]}`},
-	{"yahoo", " atlas.yahoo.example;\r\n dkim=pass header.i=@a.example header.s=s;\r\n dmarc=pass(p=REJECT) header.from=a.example;",
-		`{"authserv_id":"atlas.yahoo.example","results":[{"method":"dkim","result":"pass","props":[{"type":"header","name":"i","value":"@a.example"},{"type":"header","name":"s","value":"s"}]},{"method":"dmarc","result":"pass","comment":"p=REJECT","props":[{"type":"header","name":"from","value":"a.example"}]}]}`},
-	{"opendkim", " mx.example;\r\n\tdkim=pass (2048-bit key; unprotected) header.d=a.example header.i=@a.example header.b=\"ab/cd\";\r\n\tdkim-atps=neutral",
-		`{"authserv_id":"mx.example","results":[{"method":"dkim","result":"pass","comment":"2048-bit key; unprotected","props":[{"type":"header","name":"d","value":"a.example"},{"type":"header","name":"i","value":"@a.example"},{"type":"header","name":"b","value":"ab/cd"}]},{"method":"dkim-atps","result":"neutral"}]}`},
-	{"null-sender", " mx.example; spf=none smtp.helo=a.example smtp.mailfrom=; dkim=none",
-		`{"authserv_id":"mx.example","results":[{"method":"spf","result":"none","props":[{"type":"smtp","name":"helo","value":"a.example"},{"type":"smtp","name":"mailfrom","value":""}]},{"method":"dkim","result":"none"}]}`},
+	{
+		"microsoft-arc", " mx.microsoft.com 1; spf=fail (sender ip is\r\n 192.0.2.1) smtp.rcpttodomain=b.example smtp.mailfrom=a.example; dkim=none\r\n (message not signed); arc=pass (0 oda=0 ltdi=1 spf=[1,1,smtp.mailfrom=a.example])",
+		`{"authserv_id":"mx.microsoft.com","version":1,"results":[{"method":"spf","result":"fail","comment":"sender ip is 192.0.2.1","props":[{"type":"smtp","name":"rcpttodomain","value":"b.example"},{"type":"smtp","name":"mailfrom","value":"a.example"}]},{"method":"dkim","result":"none","comment":"message not signed"},{"method":"arc","result":"pass","comment":"0 oda=0 ltdi=1 spf=[1,1,smtp.mailfrom=a.example]"}]}`,
+	},
+	{
+		"yahoo", " atlas.yahoo.example;\r\n dkim=pass header.i=@a.example header.s=s;\r\n dmarc=pass(p=REJECT) header.from=a.example;",
+		`{"authserv_id":"atlas.yahoo.example","results":[{"method":"dkim","result":"pass","props":[{"type":"header","name":"i","value":"@a.example"},{"type":"header","name":"s","value":"s"}]},{"method":"dmarc","result":"pass","comment":"p=REJECT","props":[{"type":"header","name":"from","value":"a.example"}]}]}`,
+	},
+	{
+		"opendkim", " mx.example;\r\n\tdkim=pass (2048-bit key; unprotected) header.d=a.example header.i=@a.example header.b=\"ab/cd\";\r\n\tdkim-atps=neutral",
+		`{"authserv_id":"mx.example","results":[{"method":"dkim","result":"pass","comment":"2048-bit key; unprotected","props":[{"type":"header","name":"d","value":"a.example"},{"type":"header","name":"i","value":"@a.example"},{"type":"header","name":"b","value":"ab/cd"}]},{"method":"dkim-atps","result":"neutral"}]}`,
+	},
+	{
+		"null-sender", " mx.example; spf=none smtp.helo=a.example smtp.mailfrom=; dkim=none",
+		`{"authserv_id":"mx.example","results":[{"method":"spf","result":"none","props":[{"type":"smtp","name":"helo","value":"a.example"},{"type":"smtp","name":"mailfrom","value":""}]},{"method":"dkim","result":"none"}]}`,
+	},
 
 	// The grammar's corners.
 	{"only-id", "example.org", `{"authserv_id":"example.org","results":null}`},
@@ -115,8 +135,11 @@ func TestFormat(t *testing.T) {
 			{Method: "dkim", MethodVersion: 1, Value: "fail", Reason: "body hash did not verify", Props: []Prop{{"header", "b", "ab/c="}, {"header", "i", "@b.example"}}},
 		}}, " mx.example;\r\n\tspf=pass (mx.example: domain of a@b.example designates 192.0.2.1 as\r\n\tpermitted sender) smtp.mailfrom=a@b.example\r\n\tsmtp.remote-ip=\"2001:db8::1\";\r\n\tdkim/1=fail reason=\"body hash did not verify\" header.b=\"ab/c=\"\r\n\theader.i=@b.example"},
 		{"evil-id", Field{AuthServID: evil}, " \"a  X-Evil: b?\\\"; dkim=pass header.d=bank.example (c\";\r\n\tnone"},
-		{"evil", Field{AuthServID: "x", Results: []Result{{Method: evil, Value: "pass; dkim", Reason: evil, Comment: evil, Props: []Prop{{evil, evil, evil}, {"smtp", "mailfrom", ""}}}}},
-			" x;\r\n\tax-evilbdkimpassheaderdbankexamplec=passdkim (a X-Evil: b?\";\r\n\tdkim=pass header.d=bank.example [c)\r\n\treason=\"a  X-Evil: b?\\\"; dkim=pass header.d=bank.example (c\"\r\n\tax-evilbdkimpassheaderdbankexamplec.ax-evilbdkimpassheaderdbankexamplec=\"a  X-Evil: b?\\\"; dkim=pass header.d=bank.example (c\"\r\n\tsmtp.mailfrom=\"\""},
+		{
+			"evil",
+			Field{AuthServID: "x", Results: []Result{{Method: evil, Value: "pass; dkim", Reason: evil, Comment: evil, Props: []Prop{{evil, evil, evil}, {"smtp", "mailfrom", ""}}}}},
+			" x;\r\n\tax-evilbdkimpassheaderdbankexamplec=passdkim (a X-Evil: b?\";\r\n\tdkim=pass header.d=bank.example [c)\r\n\treason=\"a  X-Evil: b?\\\"; dkim=pass header.d=bank.example (c\"\r\n\tax-evilbdkimpassheaderdbankexamplec.ax-evilbdkimpassheaderdbankexamplec=\"a  X-Evil: b?\\\"; dkim=pass header.d=bank.example (c\"\r\n\tsmtp.mailfrom=\"\"",
+		},
 		{"empty", Field{Results: []Result{{}}}, " unknown;\r\n\tunknown=unknown"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,0 +1,137 @@
+package message
+
+import (
+	"bytes"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/waxseal/waxseal/domain"
+)
+
+// addrSpec is addr-spec = local-part "@" domain; pos is at the "@". A second
+// "@" gives a second address, which is how some readers see it.
+func (p *addressParser) addrSpec(ph phrase) {
+	if ph.empty() {
+		p.breaks("an address has no local part")
+	}
+	if ph.loose {
+		p.suspect("white space or a comment splits the local part %q", p.text(ph.run, ph.end))
+	}
+	a := Address{Local: p.localPart(ph)}
+	if p.pos != ph.end {
+		p.suspect("white space or a comment stands before the @")
+	}
+	for {
+		at := p.pos
+		p.pos++
+		p.domain(&a)
+		p.list = append(p.list, a)
+		if p.peek() != '@' || len(p.list) >= p.max {
+			return
+		}
+		p.doubles++
+		p.suspect("the address has two @ signs: %q", p.text(ph.run, p.pos))
+		if len(a.Local)+p.pos-at > maxLocalShown {
+			p.breaks("an address has more than one @")
+			return
+		}
+		a = Address{Local: a.Local + string(p.b[at:p.pos])}
+	}
+}
+
+// maxLocalShown bounds the local parts made of addresses with several @.
+const maxLocalShown = 1000
+
+// localPart returns the local-part without its quotes.
+func (p *addressParser) localPart(ph phrase) string {
+	b := p.b[ph.run:ph.end]
+	if ph.loose || bytes.IndexByte(b, '"') >= 0 {
+		b = unquote(b, false)
+	}
+	if !utf8.Valid(b) || bytes.ContainsAny(b, "@<>(),;:\\\"") || bytes.Contains(b, []byte("=?")) {
+		p.suspect("the local part %q has characters that some readers take for syntax", clip(b))
+		if local, host, ok := strings.Cut(otherAddress(decodeWords(string(b)), ""), "@"); ok {
+			p.reading(local, host)
+		}
+	}
+	return string(b)
+}
+
+// reading notes what a reader that knows no quotes, no encoded-words or no
+// source routes takes for the author.
+func (p *addressParser) reading(local, host string) {
+	if n, err := domain.Parse(host); p.guarded && err == nil && len(p.list)+len(p.second) < p.max {
+		p.second = append(p.second, Address{Local: local, Domain: n})
+	}
+}
+
+// domain is domain = dot-atom / domain-literal / obs-domain.
+func (p *addressParser) domain(a *Address) {
+	start := p.pos
+	p.cfws()
+	if p.pos != start {
+		p.suspect("white space or a comment stands behind the @")
+	}
+	if p.peek() == '[' {
+		a.Literal = p.domainLiteral()
+		return
+	}
+	text := p.obsDomain()
+	if len(text) == 0 {
+		p.suspect("the address has no domain")
+		return
+	}
+	name, err := domain.Parse(string(text))
+	if err != nil {
+		p.breaks("%q is not a domain name", clip(text))
+		return
+	}
+	a.Domain = name
+}
+
+// obsDomain is obs-domain = atom *("." atom), with or without CFWS.
+func (p *addressParser) obsDomain() []byte {
+	p.cfws()
+	start := p.pos
+	var joined []byte // only when CFWS was left out
+	for {
+		from := p.pos
+		for p.pos < len(p.b) && (class[p.b[p.pos]] == atomText || p.b[p.pos] == '.') {
+			p.control()
+			p.pos++
+		}
+		end := p.pos
+		if joined != nil {
+			joined = append(joined, p.b[from:end]...)
+		}
+		if p.peek() == '(' {
+			p.suspect("a comment touches the domain %q", p.text(start, end))
+		}
+		p.cfws()
+		split := p.pos != end && end > start && p.pos < len(p.b)
+		if !split || p.b[p.pos] != '.' && (p.b[end-1] != '.' || class[p.b[p.pos]] != atomText) {
+			p.pos = end
+			if joined == nil {
+				return p.b[start:end]
+			}
+			return joined
+		}
+		p.suspect("white space or a comment splits the domain %q", p.text(start, end))
+		if joined == nil {
+			joined = append(make([]byte, 0, 64), p.b[start:end]...)
+		}
+	}
+}
+
+// domainLiteral is domain-literal = "[" *([FWS] dtext) [FWS] "]".
+func (p *addressParser) domainLiteral() string {
+	rest := p.b[p.pos:]
+	i := bytes.IndexAny(rest, "]<>@,\"")
+	if i < 0 || rest[i] != ']' {
+		p.breaks("an address literal is not closed")
+		p.pos++
+		return ""
+	}
+	p.pos += i + 1
+	return string(rest[:i+1])
+}
