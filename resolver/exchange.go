@@ -71,6 +71,10 @@ type Exchanger struct {
 	// TLS is the configuration for servers asked over TLS; nil means the
 	// system's roots.
 	TLS *tls.Config
+
+	// Idle keeps connections over TLS open between queries; nil means that each
+	// query makes its own.
+	Idle *Idle
 }
 
 // Outcome is a reply, and what was learnt about the server on the way.
@@ -131,11 +135,10 @@ var (
 // exchangeError puts the outcome of a socket into the words of this package.
 func exchangeError(q Question, s Server, err error) error {
 	e := &Error{Reason: Unreachable, Name: q.Name, Type: q.Type, Detail: fmt.Sprintf("%s: %v", s, err)}
-	var timeout net.Error
 	switch {
 	case errors.Is(err, errMalformed), errors.Is(err, errMismatch), isEOF(err):
 		e.Reason = BadReply
-	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
+	case isTimeout(err):
 		e.Reason, e.Detail = Timeout, s.String()
 	}
 	return e

@@ -3,11 +3,9 @@ package resolver
 import (
 	"context"
 	"crypto/rand"
-	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"io"
-	"net"
 	"sync"
 	"time"
 
@@ -99,11 +97,14 @@ var datagrams = sync.Pool{New: func() any { return new([maxUDPSize]byte) }}
 // datagram asks over UDP. What does not match is not an error: who cannot see
 // the query sends many wrong replies before the right one arrives.
 func (x *Exchanger) datagram(ctx context.Context, s Server, m *dns.Msg, wire []byte) (*dns.Msg, error) {
-	conn, done, err := x.open(ctx, "udp", s.Addr, orDefault(x.UDPTimeout, UDPTimeout))
+	ctx, cancel := context.WithTimeout(ctx, orDefault(x.UDPTimeout, UDPTimeout))
+	defer cancel()
+	conn, err := x.dial(ctx, "udp", s.Addr)
 	if err != nil {
 		return nil, err
 	}
-	defer done()
+	defer func() { _ = conn.Close() }()
+	defer bound(ctx, conn)()
 	if _, err := conn.Write(wire); err != nil {
 		return nil, err
 	}
@@ -156,71 +157,6 @@ func read(wire []byte, m *dns.Msg) (*dns.Msg, error) {
 
 func keptCase(reply, m *dns.Msg) bool {
 	return len(reply.Question) == 1 && reply.Question[0].Name == m.Question[0].Name
-}
-
-// stream asks over TCP or TLS (RFC 7766).
-func (x *Exchanger) stream(ctx context.Context, s Server, m *dns.Msg, wire []byte) (*dns.Msg, error) {
-	conn, done, err := x.open(ctx, "tcp", s.Addr, orDefault(x.TCPTimeout, TCPTimeout))
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	if s.TLS {
-		t := tls.Client(conn, x.tlsConfig(s))
-		if err := t.HandshakeContext(ctx); err != nil {
-			return nil, err
-		}
-		conn = t
-	}
-	framed := binary.BigEndian.AppendUint16(make([]byte, 0, len(wire)+2), uint16(len(wire)))
-	if _, err := conn.Write(append(framed, wire...)); err != nil {
-		return nil, err
-	}
-	var size [2]byte
-	if _, err := io.ReadFull(conn, size[:]); err != nil {
-		return nil, err
-	}
-	reply := make([]byte, binary.BigEndian.Uint16(size[:]))
-	if _, err := io.ReadFull(conn, reply); err != nil {
-		return nil, err
-	}
-	r, err := read(reply, m)
-	if err == nil && r.Truncated {
-		err = errMalformed // there is nothing larger to ask over
-	}
-	return r, err
-}
-
-func (x *Exchanger) tlsConfig(s Server) *tls.Config {
-	c := new(tls.Config)
-	if x.TLS != nil {
-		c = x.TLS.Clone()
-	}
-	c.ServerName = s.Name
-	if c.ServerName == "" {
-		c.ServerName, _, _ = net.SplitHostPort(s.Addr)
-	}
-	c.MinVersion = max(c.MinVersion, tls.VersionTLS12) // RFC 8310, Section 9; RFC 9325
-	return c
-}
-
-// open connects, with a deadline for all that follows. Done closes the
-// connection; it must be called.
-func (x *Exchanger) open(ctx context.Context, network, addr string, timeout time.Duration) (conn net.Conn, done func(), err error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	conn, err = x.dial(ctx, network, addr)
-	if err != nil {
-		cancel()
-		return nil, nil, err
-	}
-	deadline, _ := ctx.Deadline()
-	_ = conn.SetDeadline(deadline)
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	return conn, func() {
-		stop()
-		cancel()
-		_ = conn.Close()
-	}, nil
 }
 
 func orDefault(d, def time.Duration) time.Duration {

@@ -47,7 +47,8 @@ type Client struct {
 	Tries  int           // for each server; 0 means Tries
 	Budget time.Duration // of one lookup; 0 means Budget
 
-	// Exchanger has the time limits of one try and the dialer.
+	// Exchanger has the time limits of one try and the dialer. Without an Idle
+	// it gets one with the first lookup.
 	Exchanger resolver.Exchanger
 
 	// Time is the clock of the pauses; nil means time.Now.
@@ -72,6 +73,16 @@ type record struct {
 func (c *Client) init() {
 	c.slots = make(chan struct{}, MaxInFlight)
 	c.known = map[resolver.Server]*record{}
+	if c.Exchanger.Idle == nil {
+		c.Exchanger.Idle = new(resolver.Idle)
+	}
+}
+
+// Close closes the connections that are kept open over TLS; unused ones close
+// by themselves within seconds.
+func (c *Client) Close() error {
+	c.once.Do(c.init)
+	return c.Exchanger.Idle.Close()
 }
 
 func (c *Client) now() time.Time {

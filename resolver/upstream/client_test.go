@@ -267,6 +267,12 @@ func TestServers(t *testing.T) {
 		}, nil, "NOERROR 192.0.2.1"},
 		{"formerr-always", func(q *dns.Msg) []packet { return rcode(q, dns.RcodeFormatError) }, nil, "FORMERR"},
 		{"servfail", func(q *dns.Msg) []packet { return rcode(q, dns.RcodeServerFailure) }, nil, "SERVFAIL"},
+		{"cut-and-truncated", func(q *dns.Msg) []packet {
+			m := forged(q)
+			m.Truncated = true
+			b := wire(m).wire
+			return []packet{{wire: b[:len(b)-14]}}
+		}, good, "NOERROR 192.0.2.1"},
 		{"tcp-refused", truncated, nil, "no server could be reached"},
 		{"tcp-cut", truncated, func(conn net.Conn, q *dns.Msg) { _, _ = conn.Write(frame(wire(right(q)).wire)[:10]) }, "malformed reply"},
 		{"tcp-closed", truncated, func(net.Conn, *dns.Msg) {}, "malformed reply"},
@@ -406,6 +412,73 @@ func TestTLS(t *testing.T) {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestIdle shows that a connection over TLS serves several queries, and that one
+// which the server closed meanwhile costs a new one and no answer.
+func TestIdle(t *testing.T) {
+	web := httptest.NewUnstartedServer(nil) // for its certificate
+	web.StartTLS()
+	defer web.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(web.Certificate())
+	l, err := tls.Listen("tcp", "127.0.0.1:0", web.TLS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	const perConn = 3 // queries, then the server closes
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			co := &dns.Conn{Conn: conn}
+			for range perConn {
+				if q, err := co.ReadMsg(); err == nil {
+					_ = co.WriteMsg(right(q))
+				}
+			}
+			_ = conn.Close()
+		}
+	}()
+	c := client(resolver.Server{Addr: l.Addr().String(), TLS: true})
+	c.Exchanger.TCPTimeout = 0
+	c.Exchanger.TLS = &tls.Config{RootCAs: roots}
+	defer func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	dials := 0
+	c.Exchanger.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		dials++
+		return new(net.Dialer).DialContext(ctx, network, addr)
+	}
+	for range 3 * perConn {
+		if got, want := outcome(c.Fetch(t.Context(), question)), "NOERROR 192.0.2.1"; got != want {
+			t.Fatalf("got %s, want %s", got, want)
+		}
+	}
+	if dials != 3 {
+		t.Errorf("%d queries took %d connections, want 3", 3*perConn, dials)
+	}
+}
+
+func BenchmarkFetch(b *testing.B) {
+	s, err := zonefile.Serve("127.0.0.1:0", zones())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	c := &Client{Servers: []resolver.Server{{Addr: s.Addr()}}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.Fetch(context.Background(), question); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 
