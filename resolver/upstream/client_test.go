@@ -249,8 +249,10 @@ func TestServers(t *testing.T) {
 		{"garbage", func(q *dns.Msg) []packet { return []packet{{wire: wire(right(q)).wire[:20]}} }, nil, "malformed reply"},
 		{"short", func(*dns.Msg) []packet { return []packet{{wire: []byte{1, 2, 3}}} }, nil, "timeout"},
 		{"case-changed", func(q *dns.Msg) []packet { return []packet{wire(lower(forged(q)))} }, good, "NOERROR 192.0.2.1"},
-		{"case-changed-always", func(q *dns.Msg) []packet { return []packet{wire(lower(q))} },
-			func(conn net.Conn, q *dns.Msg) { _, _ = conn.Write(frame(wire(lower(q)).wire)) }, "NOERROR 192.0.2.1"},
+		{
+			"case-changed-always", func(q *dns.Msg) []packet { return []packet{wire(lower(q))} },
+			func(conn net.Conn, q *dns.Msg) { _, _ = conn.Write(frame(wire(lower(q)).wire)) }, "NOERROR 192.0.2.1",
+		},
 		{"formerr-on-edns", func(q *dns.Msg) []packet {
 			if q.IsEdns0() != nil {
 				return rcode(q, dns.RcodeFormatError)

@@ -185,8 +185,10 @@ func proves(rr *dns.NSEC3, name string) bool {
 
 func TestCanonicalOrder(t *testing.T) {
 	// RFC 4034, Section 6.1.
-	names := []string{"example", "a.example", "yljkjljk.a.example", "Z.a.example", "zABC.a.EXAMPLE", "z.example",
-		`\001.z.example`, "*.z.example", `\200.z.example`}
+	names := []string{
+		"example", "a.example", "yljkjljk.a.example", "Z.a.example", "zABC.a.EXAMPLE", "z.example",
+		`\001.z.example`, "*.z.example", `\200.z.example`,
+	}
 	for i := 1; i < len(names); i++ {
 		a, b := canonicalKey(resolver.CanonicalName(names[i-1])), canonicalKey(resolver.CanonicalName(names[i]))
 		if a >= b {
