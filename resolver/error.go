@@ -41,11 +41,11 @@ func (e *Error) Error() string {
 // StatusOf returns the DNSSEC status that goes with the outcome of a lookup:
 // that of the answer, bogus for a bogus one, indeterminate for other errors.
 func StatusOf(a *Answer, err error) Status {
+	if err == nil {
+		return a.Status // before e, which errors.As puts on the heap
+	}
 	var e *Error
-	switch {
-	case err == nil:
-		return a.Status
-	case errors.As(err, &e) && e.Reason == BogusAnswer:
+	if errors.As(err, &e) && e.Reason == BogusAnswer {
 		return Bogus
 	}
 	return Indeterminate
