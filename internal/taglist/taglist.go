@@ -49,6 +49,9 @@ func (e *Error) Error() string {
 // is allowed, an empty list is not an error. With an error the tags before the
 // offending one are returned as well, for messages that name the domain.
 func Parse(dst List, b []byte) (List, error) {
+	if dst == nil {
+		dst = make(List, 0, min(bytes.Count(b, []byte{';'})+1, MaxTags))
+	}
 	first := len(dst)
 	for off := 0; off < len(b); {
 		spec, next := b[off:], len(b)
