@@ -13,19 +13,6 @@ import (
 // noEDE marks faults for which RFC 8914 has no code.
 const noEDE = 0xffff
 
-// askable reports whether a lookup for the type can be proven: signatures are
-// not records of their own, and meta types not records at all (RFC 6895,
-// Section 3.1). ANY is judged set by set.
-func askable(t resolver.Type) bool {
-	switch {
-	case t == 0, uint16(t) == dns.TypeRRSIG, uint16(t) == dns.TypeSIG, uint16(t) == dns.TypeOPT:
-		return false
-	case t == resolver.TypeANY:
-		return true
-	}
-	return t < 128 || t > 255
-}
-
 // lookup is one run of Validator.Lookup.
 type lookup struct {
 	checker

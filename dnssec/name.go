@@ -19,10 +19,7 @@ const maxName = 255
 // parseName reads presentation form, with or without the trailing dot.
 func parseName(s string) (name, bool) {
 	var buf [maxName + 1]byte
-	if n := len(s); n == 0 || s[n-1] != '.' {
-		s = dns.Fqdn(s)
-	}
-	off, err := dns.PackDomainName(s, buf[:], 0, nil, false)
+	off, err := dns.PackDomainName(dns.Fqdn(s), buf[:], 0, nil, false)
 	if err != nil || off > maxName {
 		return "", false
 	}

@@ -126,9 +126,15 @@ func (v *Validator) newChecker(now time.Time, b *budget) checker {
 func (v *Validator) Lookup(ctx context.Context, domain string, t resolver.Type) (*resolver.Answer, error) {
 	v.once.Do(v.prepare)
 	v.stats.lookups.Add(1)
-	n, ok := parseName(domain)
-	if !ok || !askable(t) {
-		return nil, &resolver.Error{Reason: resolver.InvalidName, Name: resolver.CanonicalName(domain), Type: t}
+	q, err := resolver.NewQuestion(domain, t)
+	if err != nil {
+		return nil, err
+	}
+	n, ok := parseName(q.Name)
+	if !ok || uint16(t) == dns.TypeRRSIG || uint16(t) == dns.TypeSIG {
+		return nil, &resolver.Error{
+			Reason: resolver.InvalidName, Name: q.Name, Type: t, Detail: "signatures are proven with what they sign",
+		}
 	}
 	l := newLookup(v, n, t)
 	defer l.count()

@@ -156,7 +156,7 @@ func insecure(records ...string) outcome {
 	return outcome{resolver.Insecure, resolver.NoError, strings.Join(records, "|"), -1}
 }
 
-func isBogus(ede int) outcome { return outcome{resolver.Bogus, resolver.ServFail, "", ede} }
+func isBogus(ede uint16) outcome { return outcome{resolver.Bogus, resolver.ServFail, "", int(ede)} }
 
 type askRow struct {
 	question string
