@@ -30,6 +30,5 @@ const (
 	maxNegativeTTL      = time.Hour        // RFC 2308, Section 5 advises one to three hours
 	bogusTTL            = 60 * time.Second // RFC 4035, Section 4.7
 	maxSkew             = time.Hour
-	maxNTALifetime      = 7 * 24 * time.Hour // RFC 7646, Section 2
 	lookupTimeout       = 10 * time.Second
 )
