@@ -164,6 +164,9 @@ func (p *Path) setDomain(s string) error {
 		p.Literal = s
 		return nil
 	}
+	if !utf8.ValidString(s) {
+		return badPath(s)
+	}
 	name, err := domain.Parse(s)
 	if err != nil || strings.HasSuffix(s, ".") {
 		return &Error{Reason: BadPath, Detail: quote(s), Err: err}
@@ -172,38 +175,19 @@ func (p *Path) setDomain(s string) error {
 	return nil
 }
 
-// isLiteral checks an address-literal (RFC 5321, Section 4.1.3). Of the general
-// form only the tag is known to us.
+// isLiteral checks an address-literal (RFC 5321, Section 4.1.3). IPv6 is the
+// only tag that was ever registered, so there is no General-address-literal.
 func isLiteral(s string) bool {
 	body, ok := strings.CutSuffix(s[1:], "]")
 	if !ok || len(body) > domain.MaxName {
 		return false
 	}
 	if tag, rest, tagged := strings.Cut(body, ":"); tagged {
-		if !ascii.EqualFold(tag, "IPv6") {
-			return isGeneral(tag, rest)
-		}
 		a, err := netip.ParseAddr(rest)
-		return err == nil && a.Is6() && a.Zone() == ""
+		return ascii.EqualFold(tag, "IPv6") && err == nil && a.Is6() && a.Zone() == ""
 	}
 	a, err := netip.ParseAddr(body)
 	return err == nil && a.Is4()
-}
-
-// isGeneral checks a General-address-literal: a Standardized-tag, which ends
-// with a letter or a digit, and dcontent.
-func isGeneral(tag, content string) bool {
-	for i := 0; i < len(tag); i++ {
-		if c := tag[i]; !ascii.IsAlpha(c) && !ascii.IsDigit(c) && (c != '-' || i == len(tag)-1) {
-			return false
-		}
-	}
-	for i := 0; i < len(content); i++ {
-		if c := content[i]; !ascii.IsPrint(c) || c == '[' || c == '\\' || c == ']' || c == '>' {
-			return false
-		}
-	}
-	return tag != "" && content != ""
 }
 
 // Addr returns the address of an IPv4 or IPv6 literal, the zero Addr where
