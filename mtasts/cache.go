@@ -1,0 +1,302 @@
+package mtasts
+
+import (
+	"cmp"
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+)
+
+// Status is what Policy found.
+type Status string
+
+// The statuses. Only with Valid is there a policy to follow; all others mean
+// that the domain has none that is known (RFC 8461, Section 5.1).
+const (
+	Valid     Status = "valid"
+	None      Status = "none"        // no record
+	Malformed Status = "invalid"     // the record or the policy is broken
+	Unfetched Status = "fetch-error" // a record, but no policy could be had
+	TempError Status = "temperror"   // the record could not be looked up
+)
+
+// Source says where a policy comes from.
+type Source string
+
+// The sources.
+const (
+	FromNetwork Source = "fetched"
+	FromCache   Source = "cache"
+)
+
+// Evaluation is the evidence of one question for a domain's policy.
+type Evaluation struct {
+	Domain string  `json:"domain"`
+	Status Status  `json:"status"`
+	ID     string  `json:"id"`     // of the policy; without one, of the record
+	Policy *Policy `json:"policy"` // nil unless Valid; shared, not to be changed
+	Source Source  `json:"source,omitempty"`
+	// Fetched and Expires are those of the policy.
+	Fetched time.Time `json:"fetched,omitzero"`
+	Expires time.Time `json:"expires,omitzero"`
+	Lookup  Lookup    `json:"lookup"`
+	// Errors is what went wrong, also where a cached policy makes up for it.
+	Errors []*Error `json:"errors"`
+	// Downgrade is set when a fetch replaced an enforced policy by a weaker mode:
+	// the operator should hear of it, for it may be an attack or a mistake.
+	Downgrade Mode `json:"downgrade,omitempty"`
+}
+
+// Limits of what a Cache holds in memory, and how long.
+const (
+	maxHeld  = 20000
+	heldFor  = time.Minute    // before the store is asked again
+	usedStep = 24 * time.Hour // how exact Entry.Used is, to spare writes
+)
+
+// Cache answers for the policies of domains. It may be used by several goroutines.
+type Cache struct {
+	// Fetcher fetches policies; its Resolver also looks up the records. Required.
+	Fetcher *Fetcher
+	// Store keeps the policies; nil keeps them in memory alone.
+	Store Store
+	// Time is the clock; nil means time.Now.
+	Time func() time.Time
+	// Random returns a number in [0,1) that spreads refreshes; nil means
+	// math/rand/v2.
+	Random func() float64
+
+	flight singleflight.Group
+	mu     sync.Mutex
+	held   map[string]held
+	failed map[string]failure
+}
+
+// held is an entry in memory, nil for a domain that the store lacks.
+type held struct {
+	entry *Entry
+	at    time.Time
+}
+
+// failure is a failed fetch. A record with another id may be fetched at once.
+type failure struct {
+	id  string
+	at  time.Time
+	err *Error
+}
+
+func (c *Cache) now() time.Time {
+	if c.Time != nil {
+		return c.Time()
+	}
+	return time.Now()
+}
+
+// Policy returns the policy of a policy domain, which is in canonical form. It
+// looks up the record each time, so that a new id is honoured at once, and fetches
+// when there is no live policy of that id. A live policy stays in force until it
+// expires, whatever happens to record and host (RFC 8461, Section 3.3 and 5.1).
+func (c *Cache) Policy(ctx context.Context, domain string) *Evaluation {
+	ev := &Evaluation{Domain: domain, Errors: []*Error{}}
+	now := c.now()
+	entry := c.load(ctx, ev, now)
+	rec, lookup, err := LookupRecord(ctx, c.Fetcher.Resolver, domain)
+	ev.Lookup = lookup
+	switch {
+	case err != nil:
+		ev.fail(err)
+	case entry != nil && entry.ID == rec.ID:
+	default:
+		ev.ID = rec.ID
+		if fresh, ok := c.refetch(ctx, ev, rec.ID, now); ok {
+			ev.Source = FromNetwork
+			ev.Downgrade = downgrade(entry, fresh)
+			entry = fresh
+		}
+	}
+	if entry != nil {
+		ev.use(entry)
+		c.touch(ctx, ev, entry, now)
+	}
+	return ev
+}
+
+// fail keeps an error and, while there is no policy, lets it decide the status.
+func (ev *Evaluation) fail(err *Error) {
+	ev.Errors = append(ev.Errors, err)
+	switch err.Reason.Kind() {
+	case NotThere:
+		ev.Status = None
+	case Temporary:
+		ev.Status = TempError
+	case Invalid:
+		ev.Status = Malformed
+	case Local:
+	default:
+		ev.Status = Unfetched
+	}
+}
+
+func (ev *Evaluation) use(e *Entry) {
+	ev.Status, ev.ID, ev.Policy = Valid, e.ID, &e.Policy
+	ev.Source = cmp.Or(ev.Source, FromCache)
+	ev.Fetched, ev.Expires = e.Fetched, e.Expires
+}
+
+// downgrade returns the mode of a policy that weakens an enforced one.
+func downgrade(old, fresh *Entry) Mode {
+	if old != nil && old.Policy.Mode == Enforce && fresh.Policy.Mode != Enforce {
+		return fresh.Policy.Mode
+	}
+	return ""
+}
+
+// load returns the live entry of the domain, nil without one.
+func (c *Cache) load(ctx context.Context, ev *Evaluation, now time.Time) *Entry {
+	c.mu.Lock()
+	h, ok := c.held[ev.Domain]
+	c.mu.Unlock()
+	// Another process may write to the store or purge it; look again now and then.
+	if c.Store != nil && (!ok || now.Sub(h.at) >= heldFor || now.Before(h.at)) {
+		e, err := c.Store.Load(ctx, ev.Domain)
+		if err != nil {
+			ev.fail(&Error{Reason: StoreFailed, Domain: ev.Domain, Detail: err.Error(), Err: err})
+		} else {
+			h.entry = e
+			c.hold(ev.Domain, e, now)
+		}
+	}
+	if h.entry == nil || !h.entry.Live(now) {
+		return nil
+	}
+	return h.entry
+}
+
+func (c *Cache) hold(domain string, e *Entry, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.held == nil {
+		c.held = make(map[string]held)
+	}
+	makeRoom(c.held)
+	c.held[domain] = held{e, now}
+}
+
+// makeRoom forgets one element, whichever, of a full map.
+func makeRoom[V any](m map[string]V) {
+	if len(m) < maxHeld {
+		return
+	}
+	for k := range m {
+		delete(m, k)
+		return
+	}
+}
+
+// refetch fetches the policy that the record's id announces, unless that failed
+// just now, and keeps it. Several askers share one fetch.
+func (c *Cache) refetch(ctx context.Context, ev *Evaluation, id string, now time.Time) (*Entry, bool) {
+	if f, ok := c.backoff(ev.Domain, id, now); ok {
+		ev.fail(f)
+		ev.Errors = append(ev.Errors, &Error{Reason: BackingOff, Domain: ev.Domain})
+		return nil, false
+	}
+	// The askers may go, the fetch may serve those who come.
+	ctx = context.WithoutCancel(ctx)
+	v, _, _ := c.flight.Do(ev.Domain+" "+id, func() (any, error) { return c.fetch(ctx, ev.Domain, id), nil })
+	got := v.(fetched)
+	for _, err := range []*Error{got.failed, got.unsaved} {
+		if err != nil {
+			ev.fail(err)
+		}
+	}
+	return got.entry, got.entry != nil
+}
+
+// fetched is the outcome of a fetch: an entry or a failure, and the store's.
+type fetched struct {
+	entry           *Entry
+	failed, unsaved *Error
+}
+
+// fetch fetches and keeps a policy.
+func (c *Cache) fetch(ctx context.Context, domain, id string) fetched {
+	p, _, err := c.Fetcher.Fetch(ctx, domain)
+	now := c.now()
+	if err != nil {
+		// RFC 8461, Section 3.3: a failed fetch never replaces a live policy.
+		c.noteFailure(domain, failure{id, now, err.(*Error)})
+		return fetched{failed: err.(*Error)}
+	}
+	e := &Entry{
+		Domain: domain, ID: id, Policy: *p,
+		Fetched: now, Expires: now.Add(p.Lifetime()), Used: now,
+		Refresh: now.Add(RefreshAfter(p.Lifetime(), c.random())),
+	}
+	c.hold(domain, e, now)
+	// The policy holds in this process even if it cannot be written down.
+	return fetched{entry: e, unsaved: c.save(ctx, e)}
+}
+
+func (c *Cache) save(ctx context.Context, e *Entry) *Error {
+	if c.Store == nil {
+		return nil
+	}
+	if err := c.Store.Save(ctx, e); err != nil {
+		return &Error{Reason: StoreFailed, Domain: e.Domain, Detail: err.Error(), Err: err}
+	}
+	return nil
+}
+
+// backoff returns the failure that forbids a fetch now (RFC 8461, Section 3.3).
+func (c *Cache) backoff(domain, id string, now time.Time) (*Error, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f, ok := c.failed[domain]
+	if !ok || f.id != id || now.Sub(f.at) >= Backoff {
+		return nil, false
+	}
+	return f.err, true
+}
+
+func (c *Cache) noteFailure(domain string, f failure) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failed == nil {
+		c.failed = make(map[string]failure)
+	}
+	makeRoom(c.failed)
+	c.failed[domain] = f
+}
+
+// touch notes that the policy was used, at most once a usedStep.
+func (c *Cache) touch(ctx context.Context, ev *Evaluation, e *Entry, now time.Time) {
+	if now.Sub(e.Used) < usedStep {
+		return
+	}
+	used := *e
+	used.Used = now
+	c.hold(e.Domain, &used, now)
+	if err := c.save(ctx, &used); err != nil {
+		ev.fail(err)
+	}
+}
+
+// Forget drops what the cache holds in memory of a domain, after an operator has
+// deleted it from the store.
+func (c *Cache) Forget(domain string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.held, domain)
+	delete(c.failed, domain)
+}
+
+func (c *Cache) random() float64 {
+	if c.Random != nil {
+		return c.Random()
+	}
+	return rand.Float64()
+}

@@ -1,0 +1,120 @@
+package mtasts
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// When policies are fetched again without being asked for (RFC 8461, Section 10.2
+// wants it often enough that a policy blocked at its expiry is no way out).
+const (
+	// RefreshEvery is the longest time between two fetches.
+	RefreshEvery = 24 * time.Hour
+	// UsedWithin is how lately a domain must have been mailed.
+	UsedWithin = 30 * 24 * time.Hour
+	// retryEvery is how soon after a failure the next try comes.
+	retryEvery = time.Hour
+)
+
+// RefreshAfter returns how long after its fetch a policy is fetched again: a random
+// moment, given by random in [0,1), between half and the whole of a day or of half
+// the policy's life, whichever is less. Nobody can lie in wait for it.
+func RefreshAfter(lifetime time.Duration, random float64) time.Duration {
+	most := min(RefreshEvery, lifetime/2)
+	return most/2 + time.Duration(random*float64(most/2))
+}
+
+// Action is what is to be done with a due entry.
+type Action string
+
+// The actions.
+const (
+	Fetch  Action = "fetch"
+	Keep   Action = "keep"   // until it expires; nobody mails the domain
+	Delete Action = "delete" // it has expired
+)
+
+// Decide returns what is to be done with an entry whose Refresh has come.
+func Decide(e *Entry, now time.Time) Action {
+	switch {
+	case !e.Live(now):
+		return Delete
+	case now.Sub(e.Used) > UsedWithin:
+		return Keep
+	}
+	return Fetch
+}
+
+// Refreshed is what became of one entry.
+type Refreshed struct {
+	Domain string   `json:"domain"`
+	Action Action   `json:"action"`
+	Errors []*Error `json:"errors,omitempty"`
+	// Downgrade is as in Evaluation.
+	Downgrade Mode `json:"downgrade,omitempty"`
+}
+
+// Refresh deals with at most limit entries of the index that are due. It is to be
+// called every few minutes. The error is the index's or the store's.
+func (c *Cache) Refresh(ctx context.Context, index Index, limit int) ([]Refreshed, error) {
+	now := c.now()
+	due, err := index.Due(ctx, now, limit)
+	if err != nil {
+		return nil, err
+	}
+	var out []Refreshed
+	for _, e := range due {
+		if ctx.Err() != nil {
+			break
+		}
+		r := Refreshed{Domain: e.Domain, Action: Decide(e, now)}
+		switch r.Action {
+		case Delete:
+			c.Forget(e.Domain)
+			err = index.Delete(ctx, e.Domain)
+		case Keep:
+			err = c.postpone(ctx, e, e.Expires)
+		default:
+			err = c.refresh(ctx, e, &r)
+		}
+		out = append(out, r)
+		if err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+// refresh fetches the policy again, also when the id has not changed: that renews
+// max_age (RFC 8461, Section 3.3). Without a record it is left to run out.
+func (c *Cache) refresh(ctx context.Context, e *Entry, r *Refreshed) error {
+	rec, _, failed := LookupRecord(ctx, c.Fetcher.Resolver, e.Domain)
+	if failed == nil {
+		got := c.fetch(ctx, e.Domain, rec.ID)
+		if got.entry != nil {
+			r.Downgrade = downgrade(e, got.entry)
+			fresh := *got.entry
+			fresh.Used = e.Used // a refresh is no use
+			return c.postpone(ctx, &fresh, fresh.Refresh)
+		}
+		failed = got.failed
+	}
+	r.Errors = append(r.Errors, failed)
+	return c.postpone(ctx, e, c.now().Add(time.Duration((0.5+c.random()/2)*float64(retryEvery))))
+}
+
+// postpone saves the entry with another time of refresh.
+func (c *Cache) postpone(ctx context.Context, e *Entry, until time.Time) error {
+	later := *e
+	later.Refresh = until
+	c.hold(e.Domain, &later, c.now())
+	if c.Store == nil {
+		return nil
+	}
+	return c.Store.Save(ctx, &later)
+}
+
+func sortByRefresh(es []*Entry) {
+	slices.SortFunc(es, func(a, b *Entry) int { return a.Refresh.Compare(b.Refresh) })
+}
