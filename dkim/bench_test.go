@@ -13,27 +13,12 @@ import (
 	"github.com/waxseal/waxseal/resolver"
 )
 
-// cachedZone answers at once, as a resolver with a warm cache does.
-type cachedZone struct {
-	resolver.Resolver
-	answers map[string]*resolver.Answer
+// newCachedZone answers at once, once it was asked.
+func newCachedZone(tb testing.TB, text string) *resolver.Cache {
+	return &resolver.Cache{Resolver: newZone(tb, text)}
 }
 
-func newCachedZone(tb testing.TB, text string) *cachedZone {
-	z := newZone(tb, text)
-	c := &cachedZone{z, map[string]*resolver.Answer{}}
-	for name := range z.records {
-		c.answers[name], _ = z.Lookup(context.Background(), name, resolver.TypeTXT)
-	}
-	return c
-}
-
-func (c *cachedZone) Peek(name string, _ resolver.Type) (*resolver.Answer, bool) {
-	a, ok := c.answers[name]
-	return a, ok
-}
-
-// text is n bytes of prose: words of many lengths, some double spaces.
+// prose is n bytes of prose: words of many lengths, some double spaces.
 func prose(n int) string {
 	var b strings.Builder
 	for i := 0; b.Len() < n; i++ {

@@ -3,6 +3,7 @@ package dkim
 import (
 	"crypto/sha256"
 	"hash"
+	"io"
 	"math"
 	"sync"
 )
@@ -156,5 +157,29 @@ func (b *Body) flush(c Canonicalization) {
 	s.wsp, s.cr = false, false
 	if n > 0 {
 		b.emit(c, b.scratch[:n])
+	}
+}
+
+var chunks = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+// ReadAll writes to b all that r has, and closes b. The error is that of r.
+func (b *Body) ReadAll(r io.Reader) error {
+	if w, ok := r.(io.WriterTo); ok {
+		if _, err := w.WriteTo(b); err != nil {
+			return err
+		}
+		return b.Close()
+	}
+	buf := chunks.Get().(*[32 << 10]byte)
+	defer chunks.Put(buf)
+	for {
+		n, err := r.Read(buf[:])
+		b.Write(buf[:n])
+		if err == io.EOF {
+			return b.Close()
+		}
+		if err != nil {
+			return err
+		}
 	}
 }

@@ -7,18 +7,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/miekg/dns"
 	"github.com/waxseal/waxseal/dkim"
 	"github.com/waxseal/waxseal/message"
 	"github.com/waxseal/waxseal/resolver"
+	"github.com/waxseal/waxseal/resolver/zonefile"
 )
 
-// keys is a Resolver with one record.
-type keys struct{ rr string }
-
-func (k keys) Lookup(_ context.Context, name string, t resolver.Type) (*resolver.Answer, error) {
-	rr, err := dns.NewRR(k.rr)
-	return &resolver.Answer{Name: name, Type: t, Records: []dns.RR{rr}}, err
+// zone is a Resolver that answers from zone text alone.
+func zone(text string) resolver.Resolver {
+	return &resolver.Unvalidated{Source: zonefile.FromText(text)}
 }
 
 const (
@@ -54,8 +51,8 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	zone := keys{fmt.Sprintf("%s. TXT %q", key.KeyName(), record)}
-	verifier := &dkim.Verifier{Resolver: zone, Keys: new(dkim.KeyCache), Time: at}
+	dns := zone(fmt.Sprintf("%s. 3600 TXT %q", key.KeyName(), record))
+	verifier := &dkim.Verifier{Resolver: dns, Keys: new(dkim.KeyCache), Time: at}
 	verdicts, err := verifier.Verify(context.Background(), signed, strings.NewReader(body))
 	if err != nil {
 		fmt.Println(err)
@@ -76,7 +73,7 @@ func ExampleVerifier_Begin() {
 		fmt.Println(err)
 		return
 	}
-	verifier := &dkim.Verifier{Resolver: keys{}}
+	verifier := &dkim.Verifier{Resolver: zone("")}
 	var b dkim.Body
 	pending := verifier.Begin(context.Background(), h, &b)
 	for _, chunk := range []string{"Hello,", " Bob.\r", "\n"} {

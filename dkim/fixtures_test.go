@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/miekg/dns"
 	"github.com/waxseal/waxseal/message"
 	"github.com/waxseal/waxseal/resolver"
+	"github.com/waxseal/waxseal/resolver/zonefile"
 )
 
 // The key and the signed message of RFC 6376, Appendices A.2, A.3 and C.
@@ -78,38 +78,28 @@ func split(tb testing.TB, msg string) (*message.Header, string) {
 	return h, body
 }
 
-// zone is a resolver that knows the records of a text; names in fails time out.
+// zone is a resolver that answers from a text; names in fails get the error.
 type zone struct {
-	records map[string][]dns.RR
-	fails   map[string]error
-	asked   chan string // every name looked up, if not nil
+	resolver.Resolver
+	fails map[string]error
+	asked chan string // every name looked up, if not nil
 }
 
 func newZone(tb testing.TB, text string) *zone {
 	tb.Helper()
-	z := &zone{records: map[string][]dns.RR{}, fails: map[string]error{}}
-	p := dns.NewZoneParser(strings.NewReader("$TTL 60\n"+text), "", "")
-	for rr, ok := p.Next(); ok; rr, ok = p.Next() {
-		name := resolver.CanonicalName(rr.Header().Name)
-		z.records[name] = append(z.records[name], rr)
-	}
-	if err := p.Err(); err != nil {
+	z, err := zonefile.Parse(strings.NewReader("$TTL 60\n"+text), tb.Name())
+	if err != nil {
 		tb.Fatal(err)
 	}
-	return z
+	return &zone{&resolver.Unvalidated{Source: z, Status: resolver.Insecure}, map[string]error{}, nil}
 }
 
-func (z *zone) Lookup(_ context.Context, name string, t resolver.Type) (*resolver.Answer, error) {
-	name = resolver.CanonicalName(name)
+func (z *zone) Lookup(ctx context.Context, name string, t resolver.Type) (*resolver.Answer, error) {
 	if z.asked != nil {
 		z.asked <- name
 	}
 	if err := z.fails[name]; err != nil {
 		return nil, err
 	}
-	a := &resolver.Answer{Name: name, Type: t, Status: resolver.Insecure, RCode: resolver.NXDomain}
-	if rrs, ok := z.records[name]; ok {
-		a.Records, a.RCode = rrs, resolver.NoError
-	}
-	return a, nil
+	return z.Resolver.Lookup(ctx, name, t)
 }

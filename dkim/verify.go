@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
-	"sync"
 	"time"
 
 	"github.com/waxseal/waxseal/domain"
@@ -238,22 +237,4 @@ func (v *Verifier) Verify(ctx context.Context, h *message.Header, r io.Reader) (
 		return nil, err
 	}
 	return p.Wait(), nil
-}
-
-var chunks = sync.Pool{New: func() any { return new([32 << 10]byte) }}
-
-// ReadAll writes to b all that r has, and closes b. The error is that of r.
-func (b *Body) ReadAll(r io.Reader) error {
-	buf := chunks.Get().(*[32 << 10]byte)
-	defer chunks.Put(buf)
-	for {
-		n, err := r.Read(buf[:])
-		b.Write(buf[:n])
-		if err == io.EOF {
-			return b.Close()
-		}
-		if err != nil {
-			return err
-		}
-	}
 }
