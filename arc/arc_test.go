@@ -206,6 +206,16 @@ func TestOldestPass(t *testing.T) {
 	}
 }
 
+// With NewestOnly the older message signatures are not even looked at.
+func TestNewestOnly(t *testing.T) {
+	v := validator(t)
+	v.NewestOnly = true
+	got := validate(t, v, chainOf(t, 2))
+	if got.Result != Pass || got.OldestPass != 0 || got.Sets[0].AMS.Result != dkim.Neutral || got.Sets[1].AMS.Result != dkim.Pass {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestEnds(t *testing.T) {
 	failed := addHop(t, 2, strings.Replace(chainOf(t, 1), "body", "tidy", 1))
 	got := validate(t, validator(t), failed)
@@ -218,8 +228,6 @@ func TestEnds(t *testing.T) {
 	if !errors.As(err, &e) || e.Reason != ChainEnded || fields != nil {
 		t.Errorf("got %q and %v", fields, err)
 	}
-	// The seal over the failed chain covers its own set alone, so it verifies
-	// even when that set is all there is, at instance 1.
 	if !strings.Contains(failed, "ARC-Seal: i=2; a=rsa-sha256; t=1000000000; cv=fail;") {
 		t.Errorf("no seal with cv=fail in %s", failed)
 	}

@@ -87,8 +87,8 @@ func (s *Sealer) Begin(h *message.Header, b *dkim.Body) (*Sealing, error) {
 	p.header = dkim.AppendSigned(nil, h, p.names, dkim.Relaxed)
 	if c := collect(h); c.reason == "" {
 		for _, set := range c.sets {
-			for _, at := range [...]int{set.aar, set.ams, set.as} {
-				p.chain = dkim.AppendField(p.chain, &h.Fields[at], dkim.Relaxed)
+			for _, f := range [...]*message.Field{set.aar, set.ams.field, set.as.field} {
+				p.chain = dkim.AppendField(p.chain, f, dkim.Relaxed)
 			}
 		}
 	}

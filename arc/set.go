@@ -3,10 +3,10 @@ package arc
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"github.com/waxseal/waxseal/dkim"
 	"github.com/waxseal/waxseal/internal/ascii"
-	"github.com/waxseal/waxseal/internal/taglist"
 	"github.com/waxseal/waxseal/message"
 )
 
@@ -17,38 +17,60 @@ const (
 	asName  = "ARC-Seal"
 )
 
-// fields are the three fields of one set as indexes into Header.Fields, -1 for
-// one that is missing.
-type fields struct{ aar, ams, as int }
+// fields are the three fields of one set as they were received.
+type fields struct {
+	aar     *message.Field
+	results []byte // of the AAR, behind its instance
+	ams, as signed
+}
+
+// signed is a field with a signature; field is nil for one that is missing.
+type signed struct {
+	field *message.Field
+	at    int // index in Header.Fields
+	sig   *dkim.Signature
+	err   error // of the parser
+}
 
 // chain is the sets of a message before anything is verified. What is wrong with
 // its structure is in reason.
 type chain struct {
-	header *message.Header
 	sets   []fields // by instance, from 1
 	reason string
 }
 
 // collect finds the sets of a message (RFC 8617, Section 5.2, steps 1 and 3).
 func collect(h *message.Header) chain {
-	c := chain{header: h}
+	var c chain
 	for i := range h.Fields {
 		f := &h.Fields[i]
 		switch {
 		case f.Is(aarName):
-			c.add(i, aarName, func(s *fields) *int { return &s.aar })
+			n, results := parseAAR(f.Value())
+			if set := c.set(n, aarName); set != nil && c.once(set.aar, n, aarName) {
+				set.aar, set.results = f, results
+			}
 		case f.Is(amsName):
-			c.add(i, amsName, func(s *fields) *int { return &s.ams })
+			sig, err := dkim.ParseSignature(dkim.ARCMessageSignature, f.Value())
+			n := instance(sig.Instance)
+			if set := c.set(n, amsName); set != nil && c.once(set.ams.field, n, amsName) {
+				set.ams = signed{f, i, sig, err}
+			}
 		case f.Is(asName):
-			c.add(i, asName, func(s *fields) *int { return &s.as })
+			sig, err := dkim.ParseSignature(dkim.ARCSeal, f.Value())
+			n := instance(sig.Instance)
+			if set := c.set(n, asName); set != nil && c.once(set.as.field, n, asName) {
+				set.as = signed{f, i, sig, err}
+			}
 		}
 	}
-	for i, s := range c.sets {
+	for i := range c.sets {
+		s := &c.sets[i]
 		for _, part := range [...]struct {
-			name string
-			at   int
-		}{{aarName, s.aar}, {amsName, s.ams}, {asName, s.as}} {
-			if part.at < 0 {
+			name  string
+			field *message.Field
+		}{{aarName, s.aar}, {amsName, s.ams.field}, {asName, s.as.field}} {
+			if part.field == nil {
 				c.fail("set %d has no %s", i+1, part.name)
 			}
 		}
@@ -56,27 +78,27 @@ func collect(h *message.Header) chain {
 	return c
 }
 
-// add puts a field into its set.
-func (c *chain) add(at int, name string, place func(*fields) *int) {
-	n := 0
-	if name == aarName {
-		n, _ = parseAAR(c.header.Fields[at].Value())
-	} else {
-		n = tagInstance(c.header.Fields[at].Value())
-	}
+// set returns set n, made if need be; nil if a field has no instance.
+func (c *chain) set(n int, name string) *fields {
 	if n == 0 {
 		c.fail("%s without an instance between 1 and %d", name, MaxSets)
-		return
+		return nil
+	}
+	if c.sets == nil {
+		c.sets = make([]fields, 0, max(n, 4))
 	}
 	for len(c.sets) < n {
-		c.sets = append(c.sets, fields{-1, -1, -1})
+		c.sets = append(c.sets, fields{})
 	}
-	p := place(&c.sets[n-1])
-	if *p >= 0 {
+	return &c.sets[n-1]
+}
+
+// once reports whether the part of set n is still missing.
+func (c *chain) once(part *message.Field, n int, name string) bool {
+	if part != nil {
 		c.fail("set %d has two %s fields", n, name)
-		return
 	}
-	*p = at
+	return part == nil
 }
 
 // fail keeps the first reason.
@@ -84,15 +106,6 @@ func (c *chain) fail(format string, args ...any) {
 	if c.reason == "" {
 		c.reason = fmt.Sprintf(format, args...)
 	}
-}
-
-// tagInstance returns the i= of a tag list, 0 if it has none that is allowed.
-func tagInstance(value []byte) int {
-	list, err := taglist.Parse(nil, value)
-	if err != nil {
-		return 0
-	}
-	return instance(list.Value("i"))
 }
 
 // instance reads 1*2DIGIT between 1 and MaxSets (RFC 8617, Section 4.2.1).
@@ -175,12 +188,26 @@ func commentLen(v []byte) int {
 }
 
 // unfold returns v for a person: folds and runs of white space as one space.
-func unfold(v []byte) string { return string(bytes.Join(bytes.Fields(v), []byte(" "))) }
+func unfold(v []byte) string {
+	var b strings.Builder
+	b.Grow(len(v))
+	for i, c := range v {
+		switch {
+		case !ascii.IsFWS(c):
+			b.WriteByte(c)
+		case i > 0 && !ascii.IsFWS(v[i-1]):
+			b.WriteByte(' ')
+		}
+	}
+	return b.String()
+}
 
 // coversSeal reports whether h= names ARC-Seal, which RFC 8617, Section 4.1.2
 // forbids.
 func coversSeal(s *dkim.Signature) bool {
-	for _, name := range bytes.Split(s.Fields, []byte(":")) {
+	for rest, more := s.Fields, true; more; {
+		var name []byte
+		name, rest, more = bytes.Cut(rest, []byte(":"))
 		if ascii.EqualFold(ascii.TrimFWS(name), asName) {
 			return true
 		}

@@ -18,6 +18,10 @@ type Validator struct {
 	Resolver resolver.Resolver // required
 	Time     func() time.Time  // for x=; nil means time.Now
 	Keys     *dkim.KeyCache    // may be that of a dkim.Verifier; nil means no cache
+
+	// NewestOnly leaves the older message signatures alone, which cost a public
+	// key operation each and decide nothing; OldestPass is then not known and 0.
+	NewestOnly bool
 }
 
 // Pending is a validation under way: the keys are being looked up while the body
@@ -28,6 +32,7 @@ type Pending struct {
 	lookups dkim.Lookups
 	keys    *dkim.KeyCache
 	body    *dkim.Body
+	older   bool // whether older message signatures are verified
 }
 
 // hop is what is verified of one set.
@@ -45,7 +50,7 @@ type check struct {
 // the hashes that it needs. The body is then to be written to b and b to be
 // closed; h is needed no more when Begin returns.
 func (v *Validator) Begin(ctx context.Context, h *message.Header, b *dkim.Body) *Pending {
-	p := &Pending{keys: v.Keys, body: b, out: Validation{Result: None, Sets: []Set{}}}
+	p := &Pending{keys: v.Keys, body: b, older: !v.NewestOnly, out: Validation{Result: None, Sets: []Set{}}}
 	c := collect(h)
 	if len(c.sets) == 0 && c.reason == "" {
 		p.out.Reason = "the message has no ARC set"
@@ -62,60 +67,60 @@ func (v *Validator) Begin(ctx context.Context, h *message.Header, b *dkim.Body) 
 	}
 	p.hops = hops
 	for i := range hops {
+		if v.NewestOnly && i < len(hops)-1 {
+			hops[i].ams.sig = nil
+		}
 		for _, k := range [...]*check{&hops[i].as, &hops[i].ams} {
 			if k.sig != nil {
 				k.key = p.lookups.Add(ctx, v.Resolver, k.sig.KeyName)
 			}
 		}
 	}
-	p.hash(c)
+	p.hash(h, c)
 	return p
 }
 
-// read parses the signatures of all sets into p.out and returns what there is to
-// verify.
+// read begins the verdicts on all sets and returns what there is to verify.
 func (p *Pending) read(c chain, now int64) []hop {
 	hops := make([]hop, len(c.sets))
 	p.out.Sets = make([]Set, len(c.sets))
-	for i, s := range c.sets {
-		set := &p.out.Sets[i]
+	for i := range c.sets {
+		s, set := &c.sets[i], &p.out.Sets[i]
 		set.Instance = i + 1
 		set.AMS.Result, set.AS.Result = dkim.None, dkim.None
-		if s.aar >= 0 {
-			_, results := parseAAR(c.header.Fields[s.aar].Value())
-			set.AuthResults = unfold(results)
+		if s.aar != nil {
+			set.AuthResults = unfold(s.results)
 		}
-		if s.ams >= 0 {
-			var sig *dkim.Signature
-			if set.AMS, sig = parse(c.header, s.ams, dkim.ARCMessageSignature, now); set.AMS.Result == "" {
-				hops[i].ams.sig = sig
+		if s.ams.field != nil {
+			set.AMS = s.ams.verdict(now)
+			if set.AMS.Result == "" && coversSeal(s.ams.sig) {
+				set.AMS.Result, set.AMS.Reason = dkim.PermError, "h= covers ARC-Seal"
 			}
 		}
-		if s.as >= 0 {
-			var sig *dkim.Signature
-			if set.AS, sig = parse(c.header, s.as, dkim.ARCSeal, now); set.AS.Result == "" {
-				hops[i].as.sig = sig
-			}
-			set.CV = string(sig.Chain)
+		if s.as.field != nil {
+			set.AS, set.CV = s.as.verdict(now), string(s.as.sig.Chain)
+		}
+		if set.AMS.Result == "" {
+			hops[i].ams.sig = s.ams.sig
+		}
+		if set.AS.Result == "" {
+			hops[i].as.sig = s.as.sig
 		}
 	}
 	return hops
 }
 
-// parse parses a signature field. The verdict has a result if the signature is
-// not to be evaluated.
-func parse(h *message.Header, at int, form dkim.Form, now int64) (dkim.Verification, *dkim.Signature) {
-	sig, err := dkim.ParseSignature(form, h.Fields[at].Value())
-	out := dkim.NewVerification(sig, err, at)
+// verdict begins the verdict on a field. It has a result if the signature is not
+// to be evaluated.
+func (s *signed) verdict(now int64) dkim.Verification {
+	out := dkim.NewVerification(s.sig, s.err, s.at)
 	if out.Result != "" {
-		return out, sig
+		return out
 	}
-	if form == dkim.ARCMessageSignature && coversSeal(sig) {
-		out.Result, out.Reason = dkim.PermError, "h= covers ARC-Seal"
-	} else if r, reason := sig.Untimely(now); r == dkim.Fail { // t= is left alone
+	if r, reason := s.sig.Untimely(now); r == dkim.Fail { // t= is left alone
 		out.Result, out.Reason = r, reason
 	}
-	return out, sig
+	return out
 }
 
 // structure returns what fails a chain before any signature is verified (RFC
@@ -159,27 +164,27 @@ func shorten(s string) string {
 
 // hash computes the header hashes of all signatures. That of a seal goes on from
 // what the seal below it covered, so the work is linear in the hops.
-func (p *Pending) hash(c chain) {
-	x := dkim.NewHeaderIndex(c.header)
+func (p *Pending) hash(h *message.Header, c chain) {
+	x := dkim.NewHeaderIndex(h)
 	defer x.Release()
 	seals := sha256.New()
 	var buf []byte
-	for i, s := range c.sets {
-		fields := c.header.Fields
+	for i := range c.sets {
+		s := &c.sets[i]
 		if ams := &p.hops[i].ams; ams.sig != nil {
-			ams.header = x.Hash(ams.sig, &fields[s.ams])
+			ams.header = x.Hash(ams.sig, s.ams.field)
 			ams.body = p.body.Want(ams.sig.Body, ams.sig.Length)
 		}
 		// RFC 8617, Section 5.1.1: by instance, and AAR, AMS, AS in each.
-		buf = dkim.AppendField(buf[:0], &fields[s.aar], dkim.Relaxed)
-		buf = dkim.AppendField(buf, &fields[s.ams], dkim.Relaxed)
+		buf = dkim.AppendField(buf[:0], s.aar, dkim.Relaxed)
+		buf = dkim.AppendField(buf, s.ams.field, dkim.Relaxed)
 		seals.Write(buf)
 		if upTo, err := seals.(hash.Cloner).Clone(); err == nil {
-			buf = dkim.AppendUnsigned(buf[:0], &fields[s.as], dkim.Relaxed)
+			buf = dkim.AppendUnsigned(buf[:0], s.as.field, dkim.Relaxed)
 			upTo.Write(buf)
 			upTo.Sum(p.hops[i].as.header[:0])
 		}
-		buf = dkim.AppendField(buf[:0], &fields[s.as], dkim.Relaxed)
+		buf = dkim.AppendField(buf[:0], s.as.field, dkim.Relaxed)
 		seals.Write(buf)
 	}
 }
@@ -228,7 +233,7 @@ func (p *Pending) fail(format string, instance int, v *dkim.Verification) {
 // oldestPass goes down the older message signatures to the first that fails (RFC
 // 8617, Section 5.2, step 5). Those below it are not evaluated.
 func (p *Pending) oldestPass(newest int) {
-	passed := p.out.Result == Pass
+	passed := p.out.Result == Pass && p.older
 	for i := newest - 1; i >= 0; i-- {
 		ams := &p.out.Sets[i].AMS
 		switch {

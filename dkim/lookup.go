@@ -10,16 +10,19 @@ import (
 )
 
 // Lookups are the key lookups of one message, each name asked once and all side
-// by side. The zero value is ready. Add and Wait are for one goroutine.
+// by side. The zero value is ready and must not be copied. Add and Wait are for
+// one goroutine.
 type Lookups struct {
-	list []*lookup
-	wait sync.WaitGroup
+	list  []lookup
+	first [4]lookup // memory for list
+	wait  sync.WaitGroup
 }
 
 type lookup struct {
-	name   string
-	answer *resolver.Answer
-	err    error
+	name    string
+	answer  *resolver.Answer
+	err     error
+	pending *lookup // where the answer comes in, if it was not there at once
 }
 
 // Add asks r for the key record at name, which is Signature.KeyName, and returns
@@ -30,14 +33,20 @@ func (l *Lookups) Add(ctx context.Context, r resolver.Resolver, name string) int
 			return i
 		}
 	}
-	k := &lookup{name: name}
-	l.list = append(l.list, k)
+	k := lookup{name: name}
+	var known bool
 	if p, ok := r.(resolver.Peeker); ok {
-		if k.answer, ok = p.Peek(name, resolver.TypeTXT); ok {
-			return len(l.list) - 1
-		}
+		k.answer, known = p.Peek(name, resolver.TypeTXT)
 	}
-	l.wait.Go(func() { k.answer, k.err = r.Lookup(ctx, name, resolver.TypeTXT) })
+	if !known {
+		p := &lookup{name: name}
+		k.pending = p
+		l.wait.Go(func() { p.answer, p.err = r.Lookup(ctx, name, resolver.TypeTXT) })
+	}
+	if l.list == nil {
+		l.list = l.first[:0]
+	}
+	l.list = append(l.list, k)
 	return len(l.list) - 1
 }
 
@@ -55,7 +64,10 @@ type KeyAnswer struct {
 // Key returns the key of number i for an algorithm, after Wait. Of several
 // records the only one that is a key for the algorithm counts.
 func (l *Lookups) Key(i int, cache *KeyCache, a Algorithm) KeyAnswer {
-	k := l.list[i]
+	k := &l.list[i]
+	if k.pending != nil {
+		k = k.pending
+	}
 	out := KeyAnswer{Status: resolver.StatusOf(k.answer, k.err), Result: PermError}
 	if k.err != nil {
 		out.Result, out.Reason = TempError, "key lookup failed: "+resolver.ReasonOf(k.err)

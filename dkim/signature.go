@@ -36,6 +36,7 @@ type Signature struct {
 	Body      Canonicalization
 	Fields    []byte // h= as received
 	Identity  []byte // i= as received, nil if absent
+	Instance  []byte // i= of the ARC forms as received
 	Chain     []byte // cv= of an ARC-Seal
 	Value     []byte // b= decoded
 	BodyHash  [sha256.Size]byte
@@ -43,6 +44,8 @@ type Signature struct {
 	Time      int64  // t= in seconds of Unix time, -1 if absent
 	Expires   int64  // x=, likewise
 	Prefix    string // the first characters of b= (RFC 6008, Section 4)
+
+	value [256]byte // memory for Value: 2048 bits
 }
 
 // tags is what a form requires (RFC 6376, Section 3.5; RFC 8617, Section 4.1).
@@ -69,8 +72,8 @@ func ParseSignature(form Form, value []byte) (*Signature, error) {
 	if err != nil {
 		err = &Error{Reason: MalformedTags, Detail: err.Error()}
 	}
-	if form == ARCSeal {
-		s.Chain = list.Value("cv")
+	if form != DKIMSignature {
+		s.Instance, s.Chain = list.Value("i"), list.Value("cv")
 	}
 	// What a verdict names comes first, also of a field that is refused below.
 	err = cmp.Or(err, s.readAlgorithm(list.Value("a")))
@@ -290,7 +293,7 @@ func (s *Signature) readHashes(form Form, list taglist.List) error {
 		copy(s.BodyHash[:], got)
 	}
 	v := list.Value("b")
-	value, clean, ok := decode(nil, text[:0], v)
+	value, clean, ok := decode(s.value[:0], text[:0], v)
 	s.Prefix = string(clean[:min(len(clean), 8)])
 	if !ok || len(value) == 0 {
 		return badTag("b", "not the base64 of a signature")
