@@ -20,21 +20,18 @@ import (
 )
 
 func main() {
-	rounds := flag.Int("rounds", 5, "rounds; the median counts")
-	round := flag.Duration("time", 300*time.Millisecond, "time of one contestant in one round")
-	run := flag.String("run", "", "only the classes that match this expression")
+	var o options
+	flag.IntVar(&o.rounds, "rounds", 5, "rounds; the median counts")
+	flag.DurationVar(&o.round, "time", 300*time.Millisecond, "time of one contestant in one round")
+	flag.StringVar(&o.classes, "run", "", "only the classes that match this expression")
+	flag.StringVar(&o.contestants, "only", "", "only the contestants that match this expression, and the floor")
+	flag.StringVar(&o.profile, "cpuprofile", "", "write a profile to this file; see -run and -only")
+	flag.StringVar(&o.program, "cli", "", "measure also the command line with this waxseal program")
+	flag.StringVar(&o.writeLarge, "write-large", "", "only write the message for -cli into this folder")
 	strict := flag.Bool("strict", false, "exit with 1 if a target is missed")
-	profile := flag.String("cpuprofile", "", "write a profile of all contestants to this file; choose them with -run and -only")
-	who := flag.String("only", "", "only these contestants (an expression); the floor always stays")
 	flag.Parse()
 	runtime.GOMAXPROCS(1)
-	stop, err := startProfile(*profile)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(2)
-	}
-	missed, err := bench(*run, *who, *rounds, *round)
-	stop()
+	missed, err := o.run()
 	switch {
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -42,6 +39,33 @@ func main() {
 	case *strict && missed > 0:
 		os.Exit(1)
 	}
+}
+
+// options are the flags.
+type options struct {
+	rounds               int
+	round                time.Duration
+	classes, contestants string
+	profile, program     string
+	writeLarge           string
+}
+
+func (o *options) run() (missed int, err error) {
+	if o.writeLarge != "" {
+		return 0, writeLarge(o.writeLarge)
+	}
+	if o.program != "" {
+		if missed, err = benchCLI(os.Stdout, o.program, o.rounds); err != nil {
+			return 0, err
+		}
+	}
+	stop, err := startProfile(o.profile)
+	if err != nil {
+		return 0, err
+	}
+	defer stop()
+	n, err := o.bench()
+	return missed + n, err
 }
 
 func startProfile(file string) (stop func(), err error) {
@@ -61,12 +85,12 @@ func startProfile(file string) (stop func(), err error) {
 	}, nil
 }
 
-func bench(run, who string, rounds int, round time.Duration) (missed int, err error) {
-	only, err := regexp.Compile(run)
+func (o *options) bench() (missed int, err error) {
+	only, err := regexp.Compile(o.classes)
 	if err != nil {
 		return 0, err
 	}
-	some, err := regexp.Compile(who)
+	some, err := regexp.Compile(o.contestants)
 	if err != nil {
 		return 0, err
 	}
@@ -85,10 +109,10 @@ func bench(run, who string, rounds int, round time.Duration) (missed int, err er
 			byName[cl.name] = cl
 		}
 	}
-	if err := measureAll(classes, rounds, round); err != nil {
+	if err := measureAll(classes, o.rounds, o.round); err != nil {
 		return 0, err
 	}
-	fmt.Printf("%s %s/%s, GOMAXPROCS=1, %d rounds of %v each, median, process CPU time\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, rounds, round)
+	fmt.Printf("%s %s/%s, GOMAXPROCS=1, %d rounds of %v each, median, process CPU time\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, o.rounds, o.round)
 	missed = printTable(os.Stdout, classes)
 	fmt.Println()
 	const must, aim = 1.25, 1.15
