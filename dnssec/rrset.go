@@ -56,9 +56,21 @@ func group(section []dns.RR) (sets, *fault) {
 		if len(set.rrs) == maxSetRecords {
 			return nil, limitf("%s has more than %d records", setName(last, t), maxSetRecords)
 		}
-		set.rrs = append(set.rrs, rr)
+		if !set.has(rr) {
+			set.rrs = append(set.rrs, rr)
+		}
 	}
 	return out, nil
+}
+
+// has reports whether the set has the record already (RFC 2181, Section 5).
+func (s *rrset) has(rr dns.RR) bool {
+	for _, other := range s.rrs {
+		if dns.IsDuplicate(other, rr) {
+			return true
+		}
+	}
+	return false
 }
 
 // find returns the set of that owner and type, nil if there is none.
