@@ -84,7 +84,7 @@ func (c *serverConn) bdat(arg string) *Reply {
 	if c.ended != nil {
 		return nil
 	}
-	if !m.failed() && !negative(replies) {
+	if m.err == nil && !negative(replies) {
 		_ = rest(c.ctx, m, c.limits.Discard)
 	}
 	return c.endChunks(src, m, replies)

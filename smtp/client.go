@@ -41,7 +41,9 @@ type ClientConn struct {
 	dirty    bool      // a transaction may be open
 	readBy   time.Time // the patience with the reply at hand
 	writeFor time.Duration
-	fresh    bool // nothing came since the handshake
+	fresh    bool   // nothing came since the handshake
+	block    []byte // gathers a message on its way to DATA
+	chunk    []byte // a message's part on its way to BDAT
 
 	mu  sync.Mutex // held while a deadline is set
 	ctx context.Context

@@ -58,13 +58,11 @@ type chunk struct {
 }
 
 func parseChunk(arg string) (chunk, error) {
-	bad := &Error{Reason: BadParameter, Verb: "BDAT", Detail: quote(arg)}
 	num, rest, spaced := strings.Cut(arg, " ")
 	size, ok := parseSize(num)
 	rest = strings.TrimLeft(rest, " ")
-	switch {
-	case !ok, spaced && !ascii.EqualFold(rest, "LAST"):
-		return chunk{}, bad
+	if !ok || spaced && !ascii.EqualFold(rest, "LAST") {
+		return chunk{}, &Error{Reason: BadParameter, Verb: "BDAT", Detail: quote(arg)}
 	}
 	return chunk{size, spaced}, nil
 }

@@ -26,12 +26,14 @@ func (c *serverConn) data(arg string) *Reply {
 	if c.ended != nil {
 		return nil
 	}
-	if !m.failed() && !negative(replies) {
+	if m.err == nil && !negative(replies) {
 		_ = rest(c.ctx, m, c.limits.Discard) // a session that did not care to read on
 	}
-	if err := rest(c.ctx, src, c.limits.Discard); err != nil {
-		c.abort(m, replies, err)
-		return nil
+	if src.done != io.EOF {
+		if err := rest(c.ctx, src, c.limits.Discard); err != nil {
+			c.abort(m, replies, err)
+			return nil
+		}
 	}
 	c.finish(m, replies)
 	return nil

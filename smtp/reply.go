@@ -79,41 +79,49 @@ func (r *Reply) String() string {
 // have become "?", so that a text made of a stranger's bytes cannot end the
 // reply, and long lines are broken.
 func (r *Reply) Append(dst []byte) []byte {
-	prefix := ""
-	if e := r.Enhanced.String(); e != "" {
-		prefix = e + " "
-	}
-	most := 512 - len("550-\r\n") - len(prefix) // RFC 5321, Section 4.5.3.1.5
-	lines := make([]string, 0, len(r.Lines)+1)
-	for _, l := range r.Lines {
-		for len(l) > most {
-			lines = append(lines, l[:most])
-			l = l[most:]
-		}
-		lines = append(lines, l)
-	}
+	lines := r.Lines
 	if len(lines) == 0 {
-		lines = append(lines, "")
+		lines = []string{""}
 	}
-	lines = lines[:min(len(lines), MaxReplyLines)]
-	for i, l := range lines {
+	for i, n := 0, 0; i < len(lines) && n < MaxReplyLines; n++ {
 		dst = strconv.AppendInt(dst, int64(min(max(r.Code, 200), 599)), 10)
-		if i < len(lines)-1 {
-			dst = append(dst, '-')
-		} else {
-			dst = append(dst, ' ')
+		mark := len(dst)
+		dst = r.Enhanced.append(append(dst, '-'))
+		most := 512 - len("\r\n") - (len(dst) - mark + 3) // RFC 5321, Section 4.5.3.1.5
+		l := lines[i]
+		if len(l) > most {
+			lines = append([]string{l[:most], l[most:]}, lines[i+1:]...)
+			l, i = l[:most], 0
 		}
-		dst = append(dst, prefix...)
-		for j := 0; j < len(l); j++ {
-			if c := l[j]; ascii.IsPrint(c) || c == ' ' {
-				dst = append(dst, c)
-			} else {
-				dst = append(dst, '?')
-			}
+		dst = appendText(dst, l)
+		if i++; i == len(lines) || n == MaxReplyLines-1 {
+			dst[mark] = ' '
 		}
 		dst = append(dst, '\r', '\n')
 	}
 	return dst
+}
+
+// append appends the code and a space, nothing if there is none.
+func (c EnhancedCode) append(b []byte) []byte {
+	if c == (EnhancedCode{}) {
+		return b
+	}
+	for i, n := range c {
+		b = append(strconv.AppendInt(b, int64(n), 10), ". "[i/2])
+	}
+	return b
+}
+
+func appendText(b []byte, s string) []byte {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if !ascii.IsPrint(c) && c != ' ' {
+			c = '?'
+		}
+		b = append(b, c)
+	}
+	return b
 }
 
 // ParseReply parses one whole reply as it came over the wire, such as

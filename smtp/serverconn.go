@@ -197,7 +197,7 @@ func (c *serverConn) refuse(r *Reply) {
 
 // send gathers a reply; it goes out before the next read that may block.
 func (c *serverConn) send(r *Reply) {
-	c.w.write(r.Append(nil))
+	c.w.reply(r)
 	if r.Code == 421 && c.ended == nil { // RFC 5321, Section 3.8
 		c.ended = io.EOF
 	}
@@ -243,7 +243,7 @@ func (c *serverConn) farewell() {
 			c.report(e)
 		}
 		if r := lastWords(e); r != nil {
-			c.w.write(r.Append(nil))
+			c.w.reply(r)
 		}
 		if e.Reason == TLSFailed || e.Reason == Closed && e != errDraining {
 			return

@@ -246,7 +246,10 @@ func (k *ClientConn) copy(out io.Writer, message io.Reader) error {
 		return err
 	}
 	k.writeFor = k.timeouts.DataBlock
-	small := k.w.swap(make([]byte, 0, bodyBuffer))
+	if k.block == nil {
+		k.block = make([]byte, 0, bodyBuffer)
+	}
+	small := k.w.swap(k.block)
 	defer func() {
 		if k.w.flush() == nil {
 			k.w.swap(small)
@@ -323,7 +326,10 @@ func (k *ClientConn) chunks(d *Delivery, message io.Reader) error {
 	if k.Extensions.Pipelining {
 		window = chunksUnread
 	}
-	s := chunkSender{src: message, buf: make([]byte, chunkSize+2)}
+	if k.chunk == nil {
+		k.chunk = make([]byte, chunkSize+2)
+	}
+	s := chunkSender{src: message, buf: k.chunk}
 	unread := 0
 	for !s.last {
 		b, err := s.next()

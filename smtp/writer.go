@@ -1,11 +1,12 @@
 package smtp
 
-import (
-	"io"
-	"strconv"
-)
+import "io"
 
-const writeBuffer = 4 << 10
+const (
+	writeBuffer  = 4 << 10
+	replyRoom    = 1 << 10  // holds most replies
+	largestWrite = 64 << 10 // at once, so that patience is for each block
+)
 
 // writer gathers what goes to a connection. An error stays.
 type writer struct {
@@ -53,15 +54,35 @@ func (w *writer) emit(b []byte) {
 	}
 }
 
-// write is for blocks of a message: what does not fit goes out.
+// write is for blocks of a message: what does not fit goes out, large blocks
+// without being gathered first.
 func (w *writer) write(b []byte) {
 	for len(b) > 0 && w.err == nil {
+		if len(w.buf) == 0 && len(b) >= cap(w.buf) {
+			n := min(len(b), largestWrite)
+			w.emit(b[:n])
+			b = b[n:]
+			continue
+		}
 		n := copy(w.buf[len(w.buf):cap(w.buf)], b)
 		w.buf = w.buf[:len(w.buf)+n]
 		if b = b[n:]; len(w.buf) == cap(w.buf) {
 			_ = w.flush()
 		}
 	}
+}
+
+// reply gathers a reply.
+func (w *writer) reply(r *Reply) {
+	if cap(w.buf)-len(w.buf) < replyRoom && w.flush() != nil {
+		return
+	}
+	b := r.Append(w.buf)
+	if len(b) <= cap(w.buf) {
+		w.buf = b
+		return
+	}
+	w.write(b[len(w.buf):])
 }
 
 func (w *writer) str(s string) *writer {
@@ -72,11 +93,5 @@ func (w *writer) str(s string) *writer {
 			_ = w.flush()
 		}
 	}
-	return w
-}
-
-func (w *writer) num(n int64) *writer {
-	var b [20]byte
-	w.write(strconv.AppendInt(b[:0], n, 10))
 	return w
 }
