@@ -64,7 +64,7 @@ type check struct {
 // with b the hashes that they need. The body is then to be written to b and b to
 // be closed; h is needed no more when Begin returns.
 func (v *Verifier) Begin(ctx context.Context, h *message.Header, b *Body) *Pending {
-	p := &Pending{keys: v.Keys, body: b}
+	p := &Pending{keys: v.Keys, body: b, out: []Verification{}} // in JSON never null
 	now := v.now().Unix()
 	var ready []check
 	for i := range h.Fields {

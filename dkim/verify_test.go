@@ -48,3 +48,10 @@ func TestVerifyRFC8463(t *testing.T) {
 		}
 	}
 }
+
+func TestVerifyUnsigned(t *testing.T) {
+	got := verify(t, &Verifier{}, crlf(rfcMessage))
+	if got == nil || len(got) != 0 {
+		t.Errorf("got %#v, want an empty list", got)
+	}
+}
