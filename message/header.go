@@ -21,8 +21,8 @@ import (
 // Limits on a stranger's header. Beyond one of them ParseHeader gives an Error;
 // those who check the message say permerror and the reason.
 const (
-	MaxHeaderBytes = 2 << 20   // the whole header
-	MaxFields      = 10_000    // header fields
+	MaxHeaderBytes = 8 << 20   // the whole header
+	MaxFields      = 100_000   // header fields
 	MaxFieldBytes  = 512 << 10 // one field with its folding
 )
 
