@@ -65,7 +65,7 @@ func newCorpus() (*corpus, error) {
 	return c, nil
 }
 
-const maxHops = 3
+const maxHops = 40
 
 func hopDomain(i int) string { return fmt.Sprintf("hop%d.example.net", i) }
 

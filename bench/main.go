@@ -94,7 +94,7 @@ func (o *options) bench() (missed int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	all, err := allClasses()
+	all, grow, err := allClasses()
 	if err != nil {
 		return 0, err
 	}
@@ -122,33 +122,31 @@ func (o *options) bench() (missed int, err error) {
 			missed += printExtra(os.Stdout, one, two, must, aim)
 		}
 	}
+	missed += printGrowth(os.Stdout, grow)
 	fmt.Printf("%d targets missed\n", missed)
 	return missed, nil
 }
 
-func allClasses() ([]*class, error) {
+func allClasses() (classes []*class, grow []growth, err error) {
 	c, err := newCorpus()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	zones, err := zonefile.Parse(strings.NewReader(c.zone()), "corpus")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	dns := &resolver.Cache{Resolver: &resolver.Unvalidated{Source: zones, Status: resolver.Insecure}}
-	classes, err := verifyClasses(c, dns)
-	if err != nil {
-		return nil, err
+	for _, part := range []func(*corpus, resolver.Resolver) ([]*class, error){verifyClasses, signClasses, spfClasses, verdictClasses} {
+		more, err := part(c, dns)
+		if err != nil {
+			return nil, nil, err
+		}
+		classes = append(classes, more...)
 	}
-	sign, err := signClasses(c)
-	if err != nil {
-		return nil, err
+	grow, err = growthClasses(c, dns)
+	for _, g := range grow {
+		classes = append(classes, g.one, g.two)
 	}
-	classes = append(classes, sign...)
-	classes = append(classes, spfClasses(c, dns)...)
-	verdicts, err := verdictClasses(c, dns)
-	if err != nil {
-		return nil, err
-	}
-	return append(classes, verdicts...), nil
+	return classes, grow, err
 }

@@ -128,7 +128,7 @@ func (c *corpus) lookupTXT(name string) ([]string, error) {
 // Targets of signing with RSA, as ratios to the floor.
 var signTargets = map[string]target{"2k": {1.05, 1.03}, "50k": {1.08, 1.04}, "1m": {1.15, 1.08}}
 
-func signClasses(c *corpus) ([]*class, error) {
+func signClasses(c *corpus, _ resolver.Resolver) ([]*class, error) {
 	var classes []*class
 	for _, size := range sizes {
 		t, ok := signTargets[size.name]
