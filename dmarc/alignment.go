@@ -22,10 +22,10 @@ const (
 	HELO     = "helo"
 )
 
-// maxWalks is how many different domains of identifiers are walked. Only those
-// at or below the organizational domain of the author need a walk, so that a
-// stranger cannot reach it with domains of his own.
-const maxWalks = 16
+// maxWalks is how many different domains of identifiers are walked: MAIL FROM
+// and ten signatures. Only those at or below the organizational domain of the
+// author need a walk, so that a stranger cannot reach it with domains of his own.
+const maxWalks = 11
 
 // Identifier is a domain that SPF or DKIM looked at, and what came of it.
 type Identifier struct {

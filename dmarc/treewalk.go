@@ -2,6 +2,7 @@ package dmarc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/waxseal/waxseal/domain"
@@ -190,7 +191,8 @@ func (p *Pending) settle(q *probe) {
 // failure says what a failed lookup means to a walk: nothing can be known, but
 // for a name that cannot be asked there is nothing to know.
 func failure(err error) (Found, string) {
-	if e, ok := err.(*resolver.Error); ok && e.Reason == resolver.InvalidName { //nolint:errorlint // the contract of Lookup
+	var e *resolver.Error
+	if errors.As(err, &e) && e.Reason == resolver.InvalidName {
 		return FoundNone, resolver.ReasonOf(err)
 	}
 	return FoundError, resolver.ReasonOf(err)
