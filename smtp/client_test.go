@@ -110,7 +110,8 @@ func TestClientSend(t *testing.T) {
 		do           func(context.Context, *ClientConn) string
 		want         string
 	}{
-		{"plain", offer() + `C: MAIL FROM:<a@b.example>
+		{
+			"plain", offer() + `C: MAIL FROM:<a@b.example>
 			S: 250 ok
 			C: RCPT TO:<c@d.example>
 			S: 250 ok
@@ -123,8 +124,10 @@ func TestClientSend(t *testing.T) {
 			S: 250-2.0.0 queued
 			S: 250 2.0.0 as 1`,
 			sending(one, "text\r\n.\r\n.dot"),
-			`{mail:{250},data:{354,lines:[go]},recipients:[{rcpt:{250},final:{250,enhanced:2.0.0,lines:[queued,as 1]}}]}`},
-		{"pipelined", offer("PIPELINING") + `C: MAIL FROM:<a@b.example>
+			`{mail:{250},data:{354,lines:[go]},recipients:[{rcpt:{250},final:{250,enhanced:2.0.0,lines:[queued,as 1]}}]}`,
+		},
+		{
+			"pipelined", offer("PIPELINING") + `C: MAIL FROM:<a@b.example>
 			C: RCPT TO:<c@d.example>
 			C: RCPT TO:<e@f.example>
 			C: DATA
@@ -135,8 +138,10 @@ func TestClientSend(t *testing.T) {
 			C: .
 			S: 452 ok`,
 			sending(envelope("c@d.example", "e@f.example"), ""),
-			`{mail:{250},data:{354},recipients:[{rcpt:{550,enhanced:5.1.1}},{rcpt:{250},final:{452}}]}`},
-		{"pipelined-354-for-nobody", offer("PIPELINING") + `C: MAIL FROM:<a@b.example>
+			`{mail:{250},data:{354},recipients:[{rcpt:{550,enhanced:5.1.1}},{rcpt:{250},final:{452}}]}`,
+		},
+		{
+			"pipelined-354-for-nobody", offer("PIPELINING") + `C: MAIL FROM:<a@b.example>
 			C: RCPT TO:<c@d.example>
 			C: DATA
 			S: 250 ok
@@ -144,44 +149,64 @@ func TestClientSend(t *testing.T) {
 			S: 354 ok
 			C: .
 			S: 554 ok`,
-			sending(one, "secret"), `{mail:{250},data:{354},recipients:[{rcpt:{550}}]}`},
-		{"mail-refused", offer() + `C: MAIL FROM:<a@b.example>
+			sending(one, "secret"), `{mail:{250},data:{354},recipients:[{rcpt:{550}}]}`,
+		},
+		{
+			"mail-refused", offer() + `C: MAIL FROM:<a@b.example>
 			S: 550 ok`,
-			sending(one, "text"), `{mail:{550},recipients:[{}]}`},
-		{"data-refused", offer("PIPELINING") + `C: MAIL FROM:<a@b.example>
+			sending(one, "text"), `{mail:{550},recipients:[{}]}`,
+		},
+		{
+			"data-refused", offer("PIPELINING") + `C: MAIL FROM:<a@b.example>
 			C: RCPT TO:<c@d.example>
 			C: DATA
 			S: 250 ok
 			S: 250 ok
 			S: 451 ok`,
-			sending(one, "text"), `{mail:{250},data:{451},recipients:[{rcpt:{250},final:{451}}]}`},
-		{"options", offer("SIZE 10", "8BITMIME", "DSN") + `C: MAIL FROM:<a@b.example> SIZE=9 BODY=8BITMIME RET=HDRS ENVID=x+2By+20z
+			sending(one, "text"), `{mail:{250},data:{451},recipients:[{rcpt:{250},final:{451}}]}`,
+		},
+		{
+			"options", offer("SIZE 10", "8BITMIME", "DSN") + `C: MAIL FROM:<a@b.example> SIZE=9 BODY=8BITMIME RET=HDRS ENVID=x+2By+20z
 			S: 250 ok
 			C: RCPT TO:<c@d.example> NOTIFY=FAILURE,DELAY ORCPT=rfc822;q+3Dr@s.example
 			S: 550 ok`,
-			sending(full, "text"), `{mail:{250},recipients:[{rcpt:{550}}]}`},
-		{"utf8", offer("SMTPUTF8") + `C: MAIL FROM:<ü@xn--bcher-kva.example> SMTPUTF8
+			sending(full, "text"), `{mail:{250},recipients:[{rcpt:{550}}]}`,
+		},
+		{
+			"utf8", offer("SMTPUTF8") + `C: MAIL FROM:<ü@xn--bcher-kva.example> SMTPUTF8
 			S: 550 ok`,
 			sending(with(one, func(tx *Transaction) { tx.From = mustPath("ü@bücher.example") }), ""),
-			`{mail:{550},recipients:[{}]}`},
-		{"no-utf8", offer(), sending(envelope("ü@d.example"), ""),
-			`{recipients:[{}]} smtp: MAIL: extension not offered: SMTPUTF8`},
+			`{mail:{550},recipients:[{}]}`,
+		},
+		{
+			"no-utf8", offer(), sending(envelope("ü@d.example"), ""),
+			`{recipients:[{}]} smtp: MAIL: extension not offered: SMTPUTF8`,
+		},
 		{"no-8bitmime", offer(), sending(full, ""), `{recipients:[{}]} smtp: MAIL: extension not offered: 8BITMIME`},
-		{"no-tls", offer("REQUIRETLS"), sending(with(one, func(tx *Transaction) { tx.Options.RequireTLS = true }), ""),
-			`{recipients:[{}]} smtp: MAIL: TLS needed: REQUIRETLS`},
-		{"too-large", offer("SIZE 3"), sending(with(one, func(tx *Transaction) { tx.Options.Size = 4 }), ""),
-			`{recipients:[{}]} smtp: MAIL: message too large: limit of the server 3 bytes`},
-		{"injection", offer(), sending(with(one, func(tx *Transaction) { tx.To[0].Path.Local = "x> \r\nRCPT TO:<y" }), ""),
-			`{recipients:[{}]} smtp: RCPT: malformed path: "\"x> \r\nRCPT TO:<y\"@d.example>"`},
-		{"bare-lf", offer("PIPELINING") + `C: MAIL FROM:<a@b.example>
+		{
+			"no-tls", offer("REQUIRETLS"), sending(with(one, func(tx *Transaction) { tx.Options.RequireTLS = true }), ""),
+			`{recipients:[{}]} smtp: MAIL: TLS needed: REQUIRETLS`,
+		},
+		{
+			"too-large", offer("SIZE 3"), sending(with(one, func(tx *Transaction) { tx.Options.Size = 4 }), ""),
+			`{recipients:[{}]} smtp: MAIL: message too large: limit of the server 3 bytes`,
+		},
+		{
+			"injection", offer(), sending(with(one, func(tx *Transaction) { tx.To[0].Path.Local = "x> \r\nRCPT TO:<y" }), ""),
+			`{recipients:[{}]} smtp: RCPT: malformed path: "\"x> \r\nRCPT TO:<y\"@d.example>"`,
+		},
+		{
+			"bare-lf", offer("PIPELINING") + `C: MAIL FROM:<a@b.example>
 			C: RCPT TO:<c@d.example>
 			C: DATA
 			S: 250 ok
 			S: 250 ok
 			S: 354 ok
 			C: EOF`,
-			sending(one, "a\n.\nb"), `{mail:{250},data:{354},recipients:[{rcpt:{250}}]} smtp: message: bare LF`},
-		{"unreadable", offer("PIPELINING") + `C: MAIL FROM:<a@b.example>
+			sending(one, "a\n.\nb"), `{mail:{250},data:{354},recipients:[{rcpt:{250}}]} smtp: message: bare LF`,
+		},
+		{
+			"unreadable", offer("PIPELINING") + `C: MAIL FROM:<a@b.example>
 			C: RCPT TO:<c@d.example>
 			C: DATA
 			S: 250 ok
@@ -190,8 +215,10 @@ func TestClientSend(t *testing.T) {
 			C: part
 			C: EOF`,
 			sendingFrom(one, io.MultiReader(strings.NewReader("part\r\n"), iotest.ErrReader(errors.New("disk")))),
-			`{mail:{250},data:{354},recipients:[{rcpt:{250}}]} smtp: message: message could not be read: disk`},
-		{"bdat", offer("CHUNKING") + `C: MAIL FROM:<a@b.example>
+			`{mail:{250},data:{354},recipients:[{rcpt:{250}}]} smtp: message: message could not be read: disk`,
+		},
+		{
+			"bdat", offer("CHUNKING") + `C: MAIL FROM:<a@b.example>
 			S: 250 ok
 			C: RCPT TO:<c@d.example>
 			S: 250 ok
@@ -200,8 +227,10 @@ func TestClientSend(t *testing.T) {
 			C: .
 			C: b
 			S: 250 ok`,
-			sending(chunked, "a\r\n.\r\nb"), `{mail:{250},recipients:[{rcpt:{250},final:{250}}]}`},
-		{"bdat-refused", offer("CHUNKING", "PIPELINING") + `C: MAIL FROM:<a@b.example>
+			sending(chunked, "a\r\n.\r\nb"), `{mail:{250},recipients:[{rcpt:{250},final:{250}}]}`,
+		},
+		{
+			"bdat-refused", offer("CHUNKING", "PIPELINING") + `C: MAIL FROM:<a@b.example>
 			C: RCPT TO:<c@d.example>
 			S: 250 ok
 			S: 250 ok
@@ -220,28 +249,37 @@ func TestClientSend(t *testing.T) {
 				send := sending(chunked, strings.Repeat("x", 65534)+"\r\n")
 				return send(ctx, k) + send(ctx, k)
 			},
-			`{mail:{250},recipients:[{rcpt:{250},final:{552}}]}{mail:{550},recipients:[{rcpt:{503}}]}`},
-		{"421", offer("PIPELINING") + `C: MAIL FROM:<a@b.example>
+			`{mail:{250},recipients:[{rcpt:{250},final:{552}}]}{mail:{550},recipients:[{rcpt:{503}}]}`,
+		},
+		{
+			"421", offer("PIPELINING") + `C: MAIL FROM:<a@b.example>
 			C: RCPT TO:<c@d.example>
 			C: DATA
 			S: 421 ok
 			S: EOF`,
-			sending(one, ""), `{mail:{421},recipients:[{}]} smtp: MAIL: connection closed: 421 ok`},
-		{"hangup", offer("PIPELINING") + `C: MAIL FROM:<a@b.example>
+			sending(one, ""), `{mail:{421},recipients:[{}]} smtp: MAIL: connection closed: 421 ok`,
+		},
+		{
+			"hangup", offer("PIPELINING") + `C: MAIL FROM:<a@b.example>
 			S: EOF`,
-			sending(one, ""), `{recipients:[{}]} smtp: MAIL: connection closed: EOF`},
-		{"two-replies-to-one", offer() + `C: MAIL FROM:<a@b.example>
+			sending(one, ""), `{recipients:[{}]} smtp: MAIL: connection closed: EOF`,
+		},
+		{
+			"two-replies-to-one", offer() + `C: MAIL FROM:<a@b.example>
 			S: 250 ok
 			S: 250 ok
 			S: EOF`,
-			sending(one, ""), `{mail:{250},recipients:[{}]} smtp: RCPT: data sent too early: "250 ok\r\n"`},
-		{"3yz-at-the-end", offer() + `C: MAIL FROM:<a@b.example>
+			sending(one, ""), `{mail:{250},recipients:[{}]} smtp: RCPT: data sent too early: "250 ok\r\n"`,
+		},
+		{
+			"3yz-at-the-end", offer() + `C: MAIL FROM:<a@b.example>
 			S: 250 ok
 			C: RCPT TO:<c@d.example>
 			S: 250 ok
 			C: DATA
 			S: 250 ok`,
-			sending(one, ""), `{mail:{250},data:{250},recipients:[{rcpt:{250}}]} smtp: DATA: malformed reply: 250 ok`},
+			sending(one, ""), `{mail:{250},data:{250},recipients:[{rcpt:{250}}]} smtp: DATA: malformed reply: 250 ok`,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			diff(t, against(t, &Client{}, tt.script, tt.do), tt.want)
@@ -266,6 +304,8 @@ func TestClientOpen(t *testing.T) {
 		{"two-greetings", "S: 220 hi\nS: 250 you", `smtp: EHLO: data sent too early: "250 you\r\n"`},
 		{"mixed-codes", "S: 220-hi\nS: 250 you", `smtp: greeting: malformed reply: "250 you"`},
 		{"many-lines", strings.Repeat("S: 220-hi\n", 200) + "S: 220 hi", `smtp: greeting: reply too long: limit 128 lines`},
+		{"endless-line", "S- 220 " + strings.Repeat("x", 1<<20), `smtp: greeting: malformed reply: line too long in "220 ` + strings.Repeat("x", 60) + `"...`},
+		{"endless-reply", strings.Repeat("S: 220-"+strings.Repeat("x", 500)+"\n", 5000), `smtp: greeting: reply too long: limit 128 lines`},
 		{"hangup", "S: EOF", "smtp: greeting: connection closed: EOF"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

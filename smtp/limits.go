@@ -79,7 +79,9 @@ func (l Limits) withDefaults() Limits {
 	l.Errors = count(l.Errors, 20)
 	l.Idle = count(l.Idle, 100)
 	l.Discard = amount(l.Discard, 64<<20)
-	l.MinRate = amount(l.MinRate, 512)
+	if l.MinRate == 0 {
+		l.MinRate = 512
+	}
 	l.Command = amount(l.Command, ServerTimeout)
 	l.Message = amount(l.Message, time.Hour)
 	l.Session = amount(l.Session, 6*time.Hour)

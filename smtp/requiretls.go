@@ -17,7 +17,7 @@ func TLSRequiredNo(h *message.Header) bool {
 
 // RequireTLSNeeded is the reply to a message with REQUIRETLS for which no way
 // to keep it is left (RFC 8689, Section 4.2.1, and the code 5.7.30 of Section
-// 8).
+// 7).
 func RequireTLSNeeded(text string) *Reply {
 	return NewReply(550, EnhancedCode{5, 7, 30}, text)
 }

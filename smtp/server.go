@@ -122,7 +122,7 @@ type Server struct {
 	TrustXClient func(peer net.Addr) bool
 	// Report is told why a connection ended in another way than QUIT and
 	// hanging up between messages; nil means that nobody is. The error is a
-	// *Error.
+	// *Error. Several connections may call it at a time.
 	Report func(c *Conn, err error)
 
 	mu    sync.Mutex

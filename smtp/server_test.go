@@ -48,16 +48,21 @@ func TestServer(t *testing.T) {
 		name, script string
 		want         []string
 	}{
-		{"message", toData + `C: Subject: x
+		{
+			"message", toData + `C: Subject: x
 			C: 
 			C: ..dot
 			C: .
 			S: 250 2.0.0 message accepted` + quit,
-			begun(`data "Subject: x\r\n\r\n.dot\r\n" <nil>`, "reset", "close")},
-		{"empty message", toData + `C: .
+			begun(`data "Subject: x\r\n\r\n.dot\r\n" <nil>`, "reset", "close"),
+		},
+		{
+			"empty message", toData + `C: .
 			S: 250 2.0.0 message accepted` + quit,
-			begun(`data "" <nil>`, "reset", "close")},
-		{"two messages", toData + `C: one
+			begun(`data "" <nil>`, "reset", "close"),
+		},
+		{
+			"two messages", toData + `C: one
 			C: .
 			C: MAIL FROM:<>
 			C: RCPT TO:<Postmaster>
@@ -69,8 +74,10 @@ func TestServer(t *testing.T) {
 			C: two
 			C: .
 			S: 250 2.0.0 message accepted` + quit,
-			begun(`data "one\r\n" <nil>`, "reset", "mail <>", "rcpt <Postmaster>", `data "two\r\n" <nil>`, "reset", "close")},
-		{"helo", `S: 220 mx.example ESMTP
+			begun(`data "one\r\n" <nil>`, "reset", "mail <>", "rcpt <Postmaster>", `data "two\r\n" <nil>`, "reset", "close"),
+		},
+		{
+			"helo", `S: 220 mx.example ESMTP
 			C: HELO c.example
 			S: 250 mx.example
 			C: MAIL FROM:<a@b.example> SIZE=1
@@ -85,8 +92,10 @@ func TestServer(t *testing.T) {
 			S: 250-CHUNKING
 			S: 250-ENHANCEDSTATUSCODES
 			S: 250 SIZE 52428800` + quit,
-			[]string{"hello c.example", "mail <a@b.example>", "reset", "hello c.example", "close"}},
-		{"sequence", `S: 220 mx.example ESMTP
+			[]string{"hello c.example", "mail <a@b.example>", "reset", "hello c.example", "close"},
+		},
+		{
+			"sequence", `S: 220 mx.example ESMTP
 			C: MAIL FROM:<a@b.example>
 			S: 503 5.5.1 say EHLO first
 			C: DATA
@@ -120,8 +129,10 @@ func TestServer(t *testing.T) {
 			[]string{
 				"hello r550", "hello c.example", "mail <a@b.example>", "rcpt <r550@d.example>",
 				"reset", "mail <r450@b.example>", "close",
-			}},
-		{"small commands", `S: 220 mx.example ESMTP
+			},
+		},
+		{
+			"small commands", `S: 220 mx.example ESMTP
 			C: noop hello
 			S: 250 2.0.0 ok
 			C: VRFY
@@ -142,8 +153,10 @@ func TestServer(t *testing.T) {
 			S: 500 5.5.2 malformed command
 			C: FOO
 			S: 500 5.5.1 unknown command` + quit,
-			[]string{"close"}},
-		{"parameters", hello + `C: MAIL FROM:<a@b.example> SIZE=52428801
+			[]string{"close"},
+		},
+		{
+			"parameters", hello + `C: MAIL FROM:<a@b.example> SIZE=52428801
 			S: 552 5.3.4 message too large: limit 52428800 bytes
 			C: MAIL FROM:<a@b.example> FOO=1
 			S: 555 5.5.4 unknown parameter: "FOO"
@@ -169,13 +182,17 @@ func TestServer(t *testing.T) {
 			S: 501 5.1.3 malformed path: "TO:<>"
 			C: RCPT TO:<c@d.example> NOTIFY=NEVER
 			S: 555 5.5.4 NOTIFY and ORCPT was not offered` + quit,
-			[]string{"hello c.example", "mail <a@b.example> SIZE=10 BODY=8BITMIME", "reset", "close"}},
-		{"utf8", hello + `C: MAIL FROM:<ü@bücher.example> SMTPUTF8
+			[]string{"hello c.example", "mail <a@b.example> SIZE=10 BODY=8BITMIME", "reset", "close"},
+		},
+		{
+			"utf8", hello + `C: MAIL FROM:<ü@bücher.example> SMTPUTF8
 			S: 250 2.1.0 sender ok
 			C: RCPT TO:<ö@d.example>
 			S: 250 2.1.5 recipient ok` + quit,
-			[]string{"hello c.example", "mail <ü@xn--bcher-kva.example> SMTPUTF8", "rcpt <ö@d.example>", "reset", "close"}},
-		{"bdat", toBdat + `C: BDAT 5
+			[]string{"hello c.example", "mail <ü@xn--bcher-kva.example> SMTPUTF8", "rcpt <ö@d.example>", "reset", "close"},
+		},
+		{
+			"bdat", toBdat + `C: BDAT 5
 			C- a\r\nb\r
 			C: BDAT 4
 			C- \n.\r\n
@@ -187,12 +204,16 @@ func TestServer(t *testing.T) {
 			S: 503 5.5.1 only BDAT or RSET can follow BDAT
 			C: BDAT 0 LAST
 			S: 250 2.0.0 message accepted` + quit,
-			begun(`data "a\r\nb\r\n.\r\n" <nil>`, "reset", "close")},
-		{"bdat without last CRLF", toBdat + `C: BDAT 3 LAST
+			begun(`data "a\r\nb\r\n.\r\n" <nil>`, "reset", "close"),
+		},
+		{
+			"bdat without last CRLF", toBdat + `C: BDAT 3 LAST
 			C- abc
 			S: 250 2.0.0 message accepted` + quit,
-			begun(`data "abc\r\n" <nil>`, "reset", "close")},
-		{"bdat reset", toBdat + `C: BDAT 3
+			begun(`data "abc\r\n" <nil>`, "reset", "close"),
+		},
+		{
+			"bdat reset", toBdat + `C: BDAT 3
 			C- abc
 			S: 250 2.0.0 ok
 			C: RSET
@@ -200,8 +221,10 @@ func TestServer(t *testing.T) {
 			C: BDAT 13 LAST
 			C- MAIL FROM:<>\n
 			S: 503 5.5.1 say MAIL and RCPT first` + quit,
-			begun(`data "abc" smtp: message: message cut short: the transaction was ended between two chunks`, "reset", "close")},
-		{"bdat refused recipients", hello + `C: MAIL FROM:<a@b.example>
+			begun(`data "abc" smtp: message: message cut short: the transaction was ended between two chunks`, "reset", "close"),
+		},
+		{
+			"bdat refused recipients", hello + `C: MAIL FROM:<a@b.example>
 			C: RCPT TO:<r550@d.example>
 			C: BDAT 6
 			C- QUIT\r\n
@@ -213,7 +236,8 @@ func TestServer(t *testing.T) {
 			S: 554 5.5.1 no valid recipients
 			S: 503 5.5.1 say MAIL and RCPT first
 			S: 250 2.0.0 ok` + quit,
-			[]string{"hello c.example", "mail <a@b.example>", "rcpt <r550@d.example>", "reset", "close"}},
+			[]string{"hello c.example", "mail <a@b.example>", "rcpt <r550@d.example>", "reset", "close"},
+		},
 		{"bdat unreadable", toBdat + `C: BDAT 1x LAST
 			C: QUIT
 			S: 501 5.5.4 BDAT was not offered or cannot be read
@@ -246,12 +270,17 @@ func TestServerOptions(t *testing.T) {
 		script string
 		want   []string
 	}{
-		{"refused connection", &Server{}, &recorder{greet: NewReply(554, EnhancedCode{5, 7, 1}, "go away")},
-			"S: 554 5.7.1 go away\nS: EOF", []string{"close"}},
-		{"too large", &Server{}, &recorder{offer: tooLarge}, strings.ReplaceAll(toData, "52428800", "10") + `C: 0123456789
+		{
+			"refused connection", &Server{}, &recorder{greet: NewReply(554, EnhancedCode{5, 7, 1}, "go away")},
+			"S: 554 5.7.1 go away\nS: EOF",
+			[]string{"close"},
+		},
+		{
+			"too large", &Server{}, &recorder{offer: tooLarge}, strings.ReplaceAll(toData, "52428800", "10") + `C: 0123456789
 			C: .
 			S: 552 5.3.4 message too large: limit 10 bytes` + quit,
-			begun(`data "" smtp: message: message too large: limit 10 bytes`, "reset", "close")},
+			begun(`data "" smtp: message: message too large: limit 10 bytes`, "reset", "close"),
+		},
 		{"far too large", &Server{Limits: Limits{Discard: 20}}, &recorder{offer: tooLarge}, strings.ReplaceAll(toData, "52428800", "10") + `C: ` + strings.Repeat("x", 600) + `
 			C: MAIL FROM:<x@y.example>
 			S: 552 5.3.4 message too large: limit 10 bytes
@@ -268,17 +297,21 @@ func TestServerOptions(t *testing.T) {
 			S: 554 5.7.1 not this one
 			S: 503 5.5.1 say MAIL and RCPT first
 			S: 250 2.1.0 sender ok` + quit, begun("reset", "mail <>", "reset", "close")},
-		{"accepted unread", &Server{}, &recorder{data: func(io.Reader) *Reply { return nil }}, toData + `C: a\nb
+		{
+			"accepted unread", &Server{}, &recorder{data: func(io.Reader) *Reply { return nil }}, toData + `C: a\nb
 			C: .
 			S: 554 5.6.0 bare LF in message: lines end with CRLF and have no other CR or LF` + quit,
-			begun("reset", "close")},
-		{"recipients", &Server{Limits: Limits{Recipients: 1}}, &recorder{}, hello + `C: MAIL FROM:<>
+			begun("reset", "close"),
+		},
+		{
+			"recipients", &Server{Limits: Limits{Recipients: 1}}, &recorder{}, hello + `C: MAIL FROM:<>
 			C: RCPT TO:<a@b.example>
 			C: RCPT TO:<c@b.example>
 			S: 250 2.1.0 sender ok
 			S: 250 2.1.5 recipient ok
 			S: 452 4.5.3 too many recipients` + quit,
-			[]string{"hello c.example", "mail <>", "rcpt <a@b.example>", "reset", "close"}},
+			[]string{"hello c.example", "mail <>", "rcpt <a@b.example>", "reset", "close"},
+		},
 		{"errors", &Server{Limits: Limits{Errors: 1}}, &recorder{}, `S: 220 mx.example ESMTP
 			C: FOO
 			S: 500 5.5.1 unknown command
@@ -299,7 +332,8 @@ func TestServerOptions(t *testing.T) {
 			S: 421 4.7.0 enough messages on this connection
 			S: EOF`, begun(`data "" <nil>`, "reset", "close")},
 		{"connections", &Server{Limits: Limits{ConnectionsPerIP: -1, Connections: 0}}, &recorder{}, "S: 220 mx.example ESMTP" + quit, []string{"close"}},
-		{"dsn", &Server{Extensions: &Extensions{DSN: true, Pipelining: true}}, &recorder{}, `S: 220 mx.example ESMTP
+		{
+			"dsn", &Server{Extensions: &Extensions{DSN: true, Pipelining: true}}, &recorder{}, `S: 220 mx.example ESMTP
 			C: EHLO c.example
 			S: 250-mx.example
 			S: 250-PIPELINING
@@ -313,8 +347,10 @@ func TestServerOptions(t *testing.T) {
 			[]string{
 				"hello c.example", "mail <> RET=HDRS ENVID=a+2Bb",
 				"rcpt <a@b.example> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;a+2B@b.example", "reset", "close",
-			}},
-		{"lmtp", &Server{LMTP: true}, &recorder{}, strings.NewReplacer("EHLO", "LHLO", "ESMTP", "LMTP").Replace(hello) + `C: MAIL FROM:<>
+			},
+		},
+		{
+			"lmtp", &Server{LMTP: true}, &recorder{}, strings.NewReplacer("EHLO", "LHLO", "ESMTP", "LMTP").Replace(hello) + `C: MAIL FROM:<>
 			C: RCPT TO:<a@b.example>
 			C: RCPT TO:<r550@b.example>
 			C: RCPT TO:<c@b.example>
@@ -332,7 +368,8 @@ func TestServerOptions(t *testing.T) {
 			[]string{
 				"hello c.example", "mail <>", "rcpt <a@b.example>", "rcpt <r550@b.example>", "rcpt <c@b.example>",
 				`data "" <nil>`, "reset", "close",
-			}},
+			},
+		},
 		{"proxy v1", &Server{TrustProxy: all}, &recorder{}, `C: PROXY TCP4 192.0.2.1 192.0.2.2 1 2
 			S: 220 mx.example ESMTP` + quit, []string{"close"}},
 		{"proxy missing", &Server{TrustProxy: all}, &recorder{}, `C: EHLO x
@@ -344,10 +381,12 @@ func TestServerOptions(t *testing.T) {
 			S: 501 5.5.4 bad XCLIENT attribute
 			C: MAIL FROM:<>
 			S: 503 5.5.1 say EHLO first` + quit, []string{"close", "close"}},
-		{"normalize", &Server{NormalizeBareLF: true}, &recorder{}, toData + `C: a\n.\nb
+		{
+			"normalize", &Server{NormalizeBareLF: true}, &recorder{}, toData + `C: a\n.\nb
 			C: .
 			S: 250 2.0.0 message accepted` + quit,
-			begun(`data "a\r\n.\r\nb\r\n" <nil>`, "reset", "close")},
+			begun(`data "a\r\n.\r\nb\r\n" <nil>`, "reset", "close"),
+		},
 		{"starttls without certificate", &Server{}, &recorder{}, `S: 220 mx.example ESMTP
 			C: STARTTLS now
 			S: 502 5.5.1 STARTTLS is not offered` + quit, []string{"close"}},

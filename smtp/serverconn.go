@@ -94,6 +94,9 @@ func (c *serverConn) deadline(now time.Time) time.Time {
 	}
 	b := c.body
 	idle := earlier(now.Add(c.limits.Command), b.began.Add(c.limits.Message))
+	if c.limits.MinRate < 0 {
+		return idle
+	}
 	bytes := c.r.size + int64(c.r.buffered()) - b.from
 	rate := b.chunk.Add(c.limits.Command + time.Duration(float64(bytes)/float64(c.limits.MinRate)*float64(time.Second)))
 	if b.slow = rate.Before(idle); b.slow {

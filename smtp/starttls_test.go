@@ -164,6 +164,30 @@ func TestClientStartTLS(t *testing.T) {
 	}
 }
 
+// TestGarbageInTLS has a server that answers the handshake with anything else.
+func TestGarbageInTLS(t *testing.T) {
+	ours, theirs := net.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		buf := make([]byte, 4096)
+		for _, words := range []string{"220 hi\r\n", "250-x\r\n250 STARTTLS\r\n", "220 go\r\n", "\x16\x03\x01\xff\xffgarbage"} {
+			_, _ = io.WriteString(theirs, words)
+			_, _ = theirs.Read(buf)
+		}
+		_ = theirs.Close()
+	}()
+	k, err := new(Client).Open(context.Background(), ours)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = k.StartTLS(context.Background(), &tls.Config{ServerName: "mx.example"})
+	if reasonOf(err) != TLSFailed || reasonOf(k.Noop(context.Background())) != TLSFailed {
+		t.Errorf("got %v, want %s", err, TLSFailed)
+	}
+	<-done
+}
+
 // TestClientDistrusts has a certificate that the client does not accept: not a
 // word is said after the handshake.
 func TestClientDistrusts(t *testing.T) {
