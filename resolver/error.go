@@ -3,6 +3,8 @@ package resolver
 import (
 	"errors"
 	"fmt"
+
+	"github.com/miekg/dns"
 )
 
 // Reason says why a lookup gave no answer.
@@ -36,6 +38,35 @@ func (e *Error) Error() string {
 		s += ": " + e.Detail
 	}
 	return s
+}
+
+// AsAnswer returns the evidence of a failed lookup in the form of an answer
+// without records: the one in e, or one made of the reason. Its RCode is not
+// NOERROR or NXDOMAIN, its Reason is never empty.
+func (e *Error) AsAnswer() *Answer {
+	a := &Answer{Name: e.Name, Type: e.Type, Status: StatusOf(nil, e), RCode: ServFail, Reason: ReasonOf(e)}
+	if o := e.Answer; o != nil {
+		a.RCode, a.EDE, a.HasEDE, a.Chain = o.RCode, o.EDE, o.HasEDE, o.Chain
+		if o.Status != Indeterminate {
+			a.Status = o.Status
+		}
+		if e.Reason == BogusAnswer && o.Reason != "" {
+			a.Reason = o.Reason
+		}
+	}
+	if code, ok := failureEDE[e.Reason]; ok && !a.HasEDE {
+		a.EDE, a.HasEDE = EDE(code), true
+	}
+	return a
+}
+
+// failureEDE are the codes of RFC 8914, Section 4 for failures that have one.
+var failureEDE = map[Reason]uint16{
+	Timeout:     dns.ExtendedErrorCodeNoReachableAuthority,
+	Unreachable: dns.ExtendedErrorCodeNetworkError,
+	BogusAnswer: dns.ExtendedErrorCodeDNSBogus,
+	BadReply:    dns.ExtendedErrorCodeInvalidData,
+	NoDNSSEC:    dns.ExtendedErrorCodeDNSSECIndeterminate,
 }
 
 // StatusOf returns the DNSSEC status that goes with the outcome of a lookup:
