@@ -26,6 +26,7 @@ type lookup struct {
 	records []dns.RR
 	zones   []*cut // the last zone of each part
 	expires time.Time
+	proof   resolver.Proof
 	reply   *dns.Msg
 	direct  name // the name that reply was asked for
 }
@@ -77,6 +78,9 @@ func (l *lookup) run(ctx context.Context) (*resolver.Answer, error) {
 					return nil, err
 				}
 				continue
+			}
+			if err == nil {
+				l.keepDenials()
 			}
 			return l.finish(rcode, err)
 		}
@@ -220,6 +224,7 @@ func (l *lookup) answer(rcode resolver.RCode) *resolver.Answer {
 	if l.expires.After(l.now) {
 		a.Expires = l.expires
 	}
+	a.Proof = l.evidence()
 	if f := l.fault; f != nil {
 		a.Reason = f.text
 		a.EDE, a.HasEDE = resolver.EDE(f.ede), f.ede != noEDE

@@ -108,6 +108,7 @@ func (l *lookup) accept(ctx context.Context, set *rrset) error {
 		l.part(c, c.status(), c.fault, earlier(expires, cutEnd(c, expires)))
 	}
 	l.records = append(l.records, set.rrs...)
+	l.keepSignatures(set)
 	return nil
 }
 
@@ -153,6 +154,7 @@ func (l *lookup) prove(set *rrset, c *cut) error {
 		}
 		if f == nil {
 			p.expires = earlier(p.expires, d.expires)
+			l.keepDenials()
 		}
 	}
 	switch {

@@ -70,7 +70,7 @@ func searchNSEC3(all []nsec3, h string) (int, bool) {
 
 // remembered answers from what is known to be absent, if that suffices.
 func (l *lookup) remembered(n name) (resolver.RCode, bool) {
-	if l.v.NoAggressive || l.typ == dns.TypeANY {
+	if l.v.NoAggressive || l.v.KeepProof || l.typ == dns.TypeANY {
 		return 0, false
 	}
 	owner := n

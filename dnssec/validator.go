@@ -49,6 +49,9 @@ type Validator struct {
 	// NoAggressive switches off answers from remembered NSEC and NSEC3 records
 	// (RFC 8198).
 	NoAggressive bool
+	// KeepProof keeps signatures and denials in Answer.Proof. What is absent is
+	// then not answered from memory, which holds no signatures.
+	KeepProof bool
 
 	once    sync.Once
 	anchors *Anchors

@@ -136,6 +136,14 @@ func (a *Answer) size() int64 {
 	for _, rr := range a.Records {
 		n += recordWeight + 2*dns.Len(rr)
 	}
+	if a.Proof != nil {
+		for _, rr := range a.Proof.Signatures {
+			n += recordWeight + 2*dns.Len(rr)
+		}
+		for _, rr := range a.Proof.Authority {
+			n += recordWeight + 2*dns.Len(rr)
+		}
+	}
 	for i := range a.Chain {
 		l := &a.Chain[i]
 		n += recordWeight + len(l.Zone) + len(l.Reason)

@@ -81,10 +81,23 @@ type Answer struct {
 	HasEDE bool   // whether EDE is set; code 0 is a code too
 	Chain  []Link // zone by zone from the root down, where validated
 
+	// Proof is there only where the Resolver was told to keep it, for those who
+	// pass answers on to others who validate.
+	Proof *Proof
+
 	Expires time.Time // when a cache must forget it; zero: do not cache
 
 	decode  sync.Once
 	decoded any
+}
+
+// Proof is what a security-aware server sends beside the records of an answer
+// (RFC 4035, Section 3.1).
+type Proof struct {
+	Signatures []dns.RR // RRSIG records over the answer's Records
+	// Authority has the SOA record of a negative answer, and the NSEC or NSEC3
+	// records that deny, each with its signatures.
+	Authority []dns.RR
 }
 
 // Link is one zone in a chain of trust.
