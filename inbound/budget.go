@@ -62,8 +62,8 @@ type budget struct {
 	left int
 }
 
-func newBudget(r resolver.Resolver, t *dnsTime, lookups int) *budget {
-	b := &budget{next: r, time: t, left: lookups}
+func (b *budget) init(r resolver.Resolver, t *dnsTime, lookups int) *budget {
+	b.next, b.time, b.left = r, t, lookups
 	b.peek, _ = r.(resolver.Peeker)
 	return b
 }

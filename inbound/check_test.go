@@ -42,6 +42,7 @@ func world(t testing.TB) *zonefile.Zones {
 		t.Fatal(err)
 	}
 	return zonefile.FromText(fmt.Sprintf(`
+		example.                     SOA ns.example. h.example. 1 7200 3600 1209600 300
 		bank.example.                TXT "v=spf1 ip4:192.0.2.1 -all"
 		_dmarc.bank.example.         TXT "v=DMARC1; p=reject"
 		ed._domainkey.bank.example.  TXT %q

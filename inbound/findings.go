@@ -126,12 +126,12 @@ func lineFindings(n Notes) []Finding {
 
 func keyFindings(d *dkim.Verification) []Finding {
 	var fs []Finding
-	name := d.Selector + "._domainkey." + string(d.Domain)
+	name := func() string { return d.Selector + "._domainkey." + string(d.Domain) }
 	if d.Testing {
-		fs = append(fs, Finding{TestingKey, Info, "The key of this signature is marked as being tested.", name + " t=y"})
+		fs = append(fs, Finding{TestingKey, Info, "The key of this signature is marked as being tested.", name() + " t=y"})
 	}
 	if d.Result == dkim.Pass && d.Algorithm == "rsa-sha256" && d.KeyBits < 2048 {
-		fs = append(fs, Finding{WeakKey, Low, "The signature's RSA key is shorter than the 2048 bits that RFC 8301 asks of signers.", fmt.Sprintf("%s, %d bits", name, d.KeyBits)})
+		fs = append(fs, Finding{WeakKey, Low, "The signature's RSA key is shorter than the 2048 bits that RFC 8301 asks of signers.", fmt.Sprintf("%s, %d bits", name(), d.KeyBits)})
 	}
 	return fs
 }

@@ -28,6 +28,10 @@ type Session struct {
 	wg     sync.WaitGroup
 	fault  error // a panic in a stage
 
+	dns struct {
+		time                  dnsTime
+		spf, dkim, arc, dmarc budget
+	}
 	mail, helo spf.Evaluation
 	body       dkim.Body
 	dkim       *dkim.Pending
@@ -51,17 +55,18 @@ func (c *Checker) begin(ctx context.Context, env Envelope, h *message.Header, un
 	if wait == 0 {
 		wait = DefaultDNSTime
 	}
-	t := &dnsTime{left: wait}
-	s.startSPF(newBudget(c.Resolver, t, maxSPFLookups))
+	t := &s.dns.time
+	t.left = wait
+	s.startSPF(s.dns.spf.init(c.Resolver, t, maxSPFLookups))
 	if unreadable != nil {
 		return s
 	}
 	s.author = h.Author()
-	v := dkim.Verifier{Resolver: newBudget(c.Resolver, t, maxDKIMLookups), Time: c.Time, Keys: c.Keys}
+	v := dkim.Verifier{Resolver: s.dns.dkim.init(c.Resolver, t, maxDKIMLookups), Time: c.Time, Keys: c.Keys}
 	s.dkim = v.Begin(s.ctx, h, &s.body)
-	a := arc.Validator{Resolver: newBudget(c.Resolver, t, maxARCLookups), Time: c.Time, Keys: c.Keys}
+	a := arc.Validator{Resolver: s.dns.arc.init(c.Resolver, t, maxARCLookups), Time: c.Time, Keys: c.Keys}
 	s.arc = a.Begin(s.ctx, h, &s.body)
-	s.evaluator = dmarc.Evaluator{Resolver: newBudget(c.Resolver, t, maxDMARCLookups), Records: c.DMARCRecords}
+	s.evaluator = dmarc.Evaluator{Resolver: s.dns.dmarc.init(c.Resolver, t, maxDMARCLookups), Records: c.DMARCRecords}
 	s.dmarc = s.evaluator.Begin(s.ctx, s.author)
 	s.expect()
 	return s
