@@ -61,6 +61,16 @@ func (n Notify) String() string {
 // MarshalText returns the form of String.
 func (n Notify) MarshalText() ([]byte, error) { return []byte(n.String()), nil }
 
+// UnmarshalText reads the form of String.
+func (n *Notify) UnmarshalText(b []byte) error {
+	v, ok := parseNotify(string(b))
+	if !ok && len(b) > 0 {
+		return &Error{Reason: BadParameter, Detail: quote(b)}
+	}
+	*n = v
+	return nil
+}
+
 var notifyWords = [...]string{"NEVER", "SUCCESS", "FAILURE", "DELAY"}
 
 // RcptOptions are the parameters of RCPT. The zero value is none of them.

@@ -257,3 +257,24 @@ func TestRemoteIP(t *testing.T) {
 	c.Remote = &net.UnixAddr{Name: "/x"}
 	diff(t, c.RemoteIP().IsValid(), false)
 }
+
+// TestTransactionJSON keeps an envelope as a queue does.
+func TestTransactionJSON(t *testing.T) {
+	tx := Transaction{
+		From: Path{},
+		To: []Recipient{{
+			Path:    mustPath(`"a b"@[192.0.2.1]`),
+			Options: RcptOptions{NotifyFailure | NotifyDelay, OriginalRecipient{"rfc822", "x@y.example"}},
+		}, {Path: mustPath("c@d.example")}},
+		Options: MailOptions{UTF8: true, RequireTLS: true},
+	}
+	b, err := json.Marshal(tx)
+	var back Transaction
+	if err == nil {
+		err = json.Unmarshal(b, &back)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	diff(t, back, tx)
+}

@@ -12,9 +12,9 @@ import (
 // Path is a reverse-path or forward-path (RFC 5321, Section 4.1.2) without its
 // source route. The zero value is the null reverse-path "<>".
 type Path struct {
-	Local   string      `json:"local"`             // unquoted
-	Domain  domain.Name `json:"domain"`            // A-labels; "" for a literal, for "postmaster" alone and for the null path
-	Literal string      `json:"literal,omitempty"` // "[192.0.2.1]" as written
+	Local   string      // unquoted
+	Domain  domain.Name // A-labels; "" for a literal, for "postmaster" alone and for the null path
+	Literal string      // "[192.0.2.1]" as written
 }
 
 // IsNull reports whether p is the null reverse-path.
@@ -41,6 +41,12 @@ func (p Path) String() string {
 
 // MarshalText returns the form of String.
 func (p Path) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText reads the form of String.
+func (p *Path) UnmarshalText(b []byte) (err error) {
+	*p, err = ParsePath(string(b))
+	return err
+}
 
 // ParsePath parses a path with or without its angle brackets. The error is a
 // *Error.
