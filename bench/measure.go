@@ -14,7 +14,7 @@ type contestant struct {
 	name string
 	run  func() error
 
-	n      int             // runs per round
+	n      int             // runs per turn
 	cpu    []time.Duration // per run, by round
 	allocs float64         // per run
 	bytes  float64         // allocated per run
@@ -46,7 +46,7 @@ func cpuTime() time.Duration {
 }
 
 // prepare runs the contestant once as a warm-up and check, counts what it
-// allocates and finds out how many runs fill a round.
+// allocates and finds out how many runs fill a turn.
 func (c *contestant) prepare(round time.Duration) error {
 	for range 3 {
 		if err := c.run(); err != nil {
@@ -68,24 +68,45 @@ func (c *contestant) prepare(round time.Duration) error {
 		c.allocs = float64(after.Mallocs-before.Mallocs) / float64(c.n)
 		c.bytes = float64(after.TotalAlloc-before.TotalAlloc) / float64(c.n)
 		if d >= round/5 {
-			c.n = max(1, int(float64(c.n)*float64(round)/float64(d)))
+			c.n = max(1, int(float64(c.n)*float64(round)/float64(d)/turns))
 			return nil
 		}
 		c.n *= 4
 	}
 }
 
-// measure runs one round. Garbage of the others is collected before, its own
-// garbage is on its own bill.
-func (c *contestant) measure() error {
+// turns is how many turns each contestant has in a round: the shorter the
+// turns, the less it matters what else the machine does.
+const turns = 8
+
+// turn runs a part of a round and returns its CPU time. Garbage of the others is
+// collected before, its own garbage is on its own bill.
+func (c *contestant) turn(n int) (time.Duration, error) {
 	runtime.GC()
 	start := cpuTime()
-	for range c.n {
+	for range n {
 		if err := c.run(); err != nil {
-			return fmt.Errorf("%s: %w", c.name, err)
+			return 0, fmt.Errorf("%s: %w", c.name, err)
 		}
 	}
-	c.cpu = append(c.cpu, (cpuTime()-start)/time.Duration(c.n))
+	return cpuTime() - start, nil
+}
+
+// round lets the contestants of a class take turns.
+func (cl *class) round() error {
+	sum := make([]time.Duration, len(cl.contestants))
+	for range turns {
+		for i, c := range cl.contestants {
+			d, err := c.turn(c.n)
+			if err != nil {
+				return err
+			}
+			sum[i] += d
+		}
+	}
+	for i, c := range cl.contestants {
+		c.cpu = append(c.cpu, sum[i]/time.Duration(c.n*turns))
+	}
 	return nil
 }
 
@@ -100,10 +121,8 @@ func measureAll(classes []*class, rounds int, round time.Duration) error {
 	}
 	for range rounds {
 		for _, cl := range classes {
-			for _, c := range cl.contestants {
-				if err := c.measure(); err != nil {
-					return fmt.Errorf("%s: %w", cl.name, err)
-				}
+			if err := cl.round(); err != nil {
+				return fmt.Errorf("%s: %w", cl.name, err)
 			}
 		}
 	}
