@@ -19,7 +19,7 @@ step() { # step NAME COMMAND...
 	fi
 }
 
-peers=(gcc libc6-dev opendkim-tools python3-dkim)
+peers=(gcc libc6-dev opendkim python3-dkim python3-authres)
 install_peers() {
 	command -v apt-get >/dev/null || {
 		echo "no apt-get: tests against ${peers[*]} run only where these are installed"
