@@ -20,12 +20,12 @@ const corpusHeader = "Received: from a.example.org by b.example.org;\r\n\tMon, 2
 	"MIME-Version: 1.0\r\n" +
 	"Content-Type: text/plain;\r\n charset=utf-8\r\n"
 
-// corpusBody is a body with a name that skips.tsv can hold.
-type corpusBody struct{ name, body string }
+// sample is a header or a body with a name that skips.tsv can hold.
+type sample struct{ name, text string }
 
 // corpusBodies returns the bodies that every canonicalization is tried on.
-func corpusBodies() []corpusBody {
-	return []corpusBody{
+func corpusBodies() []sample {
+	return []sample{
 		{"plain", "Hello,\r\n\r\nworld.\r\n"},
 		{"empty", ""},
 		{"one-crlf", "\r\n"},
@@ -45,6 +45,27 @@ func corpusBodies() []corpusBody {
 		{"dots", ".\r\n..\r\n. .\r\n"},
 		{"long-line", strings.Repeat("0123456789 ", 10_000) + "\r\n"},
 		{"1-mb", megabyte()},
+	}
+}
+
+// oddHeaders are headers that canonicalizations may differ about.
+func oddHeaders() []sample {
+	const from = "From: joe@" + peerDomain + "\r\n"
+	return []sample{
+		{"folded-after-colon", from + "Subject:\r\n folded\r\n"},
+		{"folded-in-white-space", from + "Subject: a\r\n \r\n \t\r\n b\r\n"},
+		{"white-space-value", from + "Subject: \t \r\n"},
+		{"no-value", from + "Subject:\r\nDate:\r\n"},
+		{"space-before-colon", from + "Subject : a\r\n"},
+		{"tab-before-colon", from + "Subject\t: a\r\n"},
+		{"capitals", "FROM: joe@" + peerDomain + "\r\nsUBJECT: a\r\n"},
+		{"vertical-white-space", from + "Subject: \va\f \v\r\n"},
+		{"nbsp", from + "Subject: \xc2\xa0a\xc2\xa0\r\nTo: \xa0x@example.net\xa0\r\n"},
+		{"latin-1", from + "Subject: gr\xfc\xdfe\r\n"},
+		{"colons", from + "Subject: : a : b:\r\n"},
+		{"several-of-a-name", from + "To: a@example.net\r\nSubject: 1\r\nTo: b@example.net\r\nSubject: 2\r\nto: c@example.net\r\n"},
+		{"long-line", from + fmt.Sprintf("Subject: %0990d\r\n", 1)},
+		{"other-signature", from + "DKIM-Signature: v=1; a=rsa-sha256; d=other.example.org; s=other; h=from; bh=AA==; b=AAAA\r\nSubject: a\r\n"},
 	}
 }
 

@@ -97,7 +97,7 @@ func TestDKIMPyARC(t *testing.T) {
 	}
 	for _, hops := range []string{"w", "p"} {
 		for _, body := range corpusBodies() {
-			rows = append(rows, row{hops + "/" + body.name, hops, body.body})
+			rows = append(rows, row{hops + "/" + body.name, hops, body.text})
 		}
 	}
 	var names []string

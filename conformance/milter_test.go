@@ -77,9 +77,11 @@ func (m *milterClient) message(text string) (string, error) {
 	steps := []string{"M<joe@" + peerDomain + ">\x00", "R<ann@example.net>\x00"}
 	for i := range read.Header.Fields {
 		f := &read.Header.Fields[i]
-		// A mail server speaks of folded lines with its own line end.
-		value := bytes.ReplaceAll(f.Value(), []byte("\r\n"), []byte("\n"))
-		steps = append(steps, "L"+string(f.Name())+"\x00"+string(value)+"\x00")
+		// The name with the white space before its colon. Folded lines have the
+		// line end of the mail server's own system.
+		name, value, _ := bytes.Cut(bytes.TrimSuffix(f.Raw, []byte("\r\n")), []byte(":"))
+		value = bytes.ReplaceAll(value, []byte("\r\n"), []byte("\n"))
+		steps = append(steps, "L"+string(name)+"\x00"+string(value)+"\x00")
 	}
 	steps = append(steps, "N")
 	for len(body) > 0 {

@@ -162,6 +162,21 @@ func TestOpenDKIMSignsForUs(t *testing.T) {
 	})
 }
 
+func TestOpenDKIMHeaders(t *testing.T) {
+	keys, zones := peerKeys(t)
+	peer, signers := openDKIMVerifier(t, zones), openDKIMSigners(t, keys[:1])
+	cases := headerCases(keys)
+	runRows(t, "opendkim", "odd headers", names(cases), func(t *testing.T, i int) {
+		c := cases[i]
+		same(t, "ours", c.of(openDKIMVerdicts(t, peer, c.sign(t))), c.pass())
+		added, err := signers[c.key.Selector+" "+c.canon.String()].message(c.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, "theirs", c.of(verify(t, zones, added+c.text)), c.pass())
+	})
+}
+
 // openDKIMSigners starts a signer for each key and canonicalization.
 func openDKIMSigners(t *testing.T, keys []dkim.Key) map[string]*milterClient {
 	t.Helper()

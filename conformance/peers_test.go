@@ -157,13 +157,28 @@ func crossCases(keys []dkim.Key) []crossCase {
 					name:  fmt.Sprintf("%s/%s-%s/%s", k.Selector, c.header, c.body, b.name),
 					key:   k,
 					canon: c,
-					text:  corpusHeader + "\r\n" + b.body,
+					text:  corpusHeader + "\r\n" + b.text,
 				})
 			}
 		}
 	}
 	return all
 }
+
+// headerCases are odd headers to be signed with an RSA key, in each header
+// canonicalization.
+func headerCases(keys []dkim.Key) []crossCase {
+	var all []crossCase
+	for _, c := range []canonPair{{dkim.Relaxed, dkim.Simple}, {dkim.Simple, dkim.Relaxed}} {
+		for _, h := range oddHeaders() {
+			all = append(all, crossCase{c.header.String() + "/" + h.name, keys[0], c, h.text + "\r\nHello\r\n"})
+		}
+	}
+	return all
+}
+
+// of returns the verdict on the signature of the case, where there are others.
+func (c crossCase) of(v verdicts) verdicts { return verdicts{c.key.Selector: v[c.key.Selector]} }
 
 func names(cases []crossCase) []string {
 	var all []string
