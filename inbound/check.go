@@ -47,7 +47,11 @@ type Checker struct {
 
 	Time    func() time.Time // nil means time.Now
 	DNSTime time.Duration    // waiting for DNS, per message; 0 means DefaultDNSTime
-	Trace   bool             // keep the whole SPF trace as evidence
+
+	// Trace gathers the evidence that decides nothing and costs something: every
+	// step of SPF, and the oldest_pass of ARC, which verifies the older message
+	// signatures (RFC 8617, Section 5.2).
+	Trace bool
 
 	// Caches of parsed records; nil means that each record is parsed when met.
 	SPFRecords   *spf.RecordCache

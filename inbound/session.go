@@ -64,7 +64,9 @@ func (c *Checker) begin(ctx context.Context, env Envelope, h *message.Header, un
 	s.author = h.Author()
 	v := dkim.Verifier{Resolver: s.dns.dkim.init(c.Resolver, t, maxDKIMLookups), Time: c.Time, Keys: c.Keys}
 	s.dkim = v.Begin(s.ctx, h, &s.body)
-	a := arc.Validator{Resolver: s.dns.arc.init(c.Resolver, t, maxARCLookups), Time: c.Time, Keys: c.Keys}
+	a := arc.Validator{
+		Resolver: s.dns.arc.init(c.Resolver, t, maxARCLookups), Time: c.Time, Keys: c.Keys, NewestOnly: !c.Trace,
+	}
 	s.arc = a.Begin(s.ctx, h, &s.body)
 	s.evaluator = dmarc.Evaluator{Resolver: s.dns.dmarc.init(c.Resolver, t, maxDMARCLookups), Records: c.DMARCRecords}
 	s.dmarc = s.evaluator.Begin(s.ctx, s.author)
