@@ -71,7 +71,10 @@ func (d *Discovery) Names(further ...string) []string {
 // it at the TCP port (RFC 7672, Section 2.2). A lookup that fails is an outcome.
 func Discover(ctx context.Context, r resolver.Resolver, host string, port uint16) *Discovery {
 	host = resolver.CanonicalName(host)
-	d := &Discovery{Host: host, Expanded: host, Lookups: make([]Lookup, 0, 4)}
+	d := &Discovery{
+		Host: host, Expanded: host,
+		Addresses: make([]netip.Addr, 0, 4), Records: []Record{}, Lookups: make([]Lookup, 0, 4),
+	}
 	a := d.addresses(ctx, r)
 	if a == nil {
 		return d

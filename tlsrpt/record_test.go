@@ -1,7 +1,6 @@
 package tlsrpt_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -62,13 +61,4 @@ func FuzzRecord(f *testing.F) {
 			t.Errorf("%s%v", diff, err)
 		}
 	})
-}
-
-func ExampleParseRecord() {
-	r, err := tlsrpt.ParseRecord("v=TLSRPTv1; rua=mailto:reports@example.com")
-	if err != nil {
-		panic(err)
-	}
-	fmt.Println(r.RUA)
-	// Output: [mailto:reports@example.com]
 }
