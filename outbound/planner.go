@@ -1,0 +1,231 @@
+package outbound
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/waxseal/waxseal/dane"
+	"github.com/waxseal/waxseal/domain"
+	"github.com/waxseal/waxseal/mtasts"
+	"github.com/waxseal/waxseal/resolver"
+	"golang.org/x/sync/semaphore"
+)
+
+// atOnce is how many hosts of a domain are looked up side by side.
+const atOnce = 8
+
+// Planner makes plans. It may be used by several goroutines.
+type Planner struct {
+	// Resolver is required. DANE applies only as far as it proves its answers.
+	Resolver resolver.Resolver
+	// STS answers for MTA-STS policies; nil leaves MTA-STS out.
+	STS *mtasts.Cache
+	// Port is the SMTP port; 0 means 25.
+	Port uint16
+	// Shuffle orders hosts of one preference; nil means math/rand/v2.Shuffle.
+	Shuffle func(n int, swap func(i, j int))
+}
+
+// Plan returns the plan for a recipient's domain. It always returns one: lookups
+// that fail are part of it.
+func (p *Planner) Plan(ctx context.Context, recipientDomain string) *Plan {
+	plan := &Plan{Domain: recipientDomain, Hosts: []Host{}}
+	name, err := domain.Parse(recipientDomain)
+	if err != nil {
+		plan.MX = MXLookup{Name: recipientDomain, Expanded: recipientDomain, Kind: NoDomain}
+		return plan.end(Reject, 553, "5.1.2", "%q is not a domain name", recipientDomain)
+	}
+	plan.Domain = string(name)
+	sts := p.askSTS(ctx, plan.Domain)
+	hosts, mx := p.hosts(ctx, plan.Domain)
+	plan.Hosts, plan.MX = append(plan.Hosts, hosts...), mx
+	p.discover(ctx, plan.Hosts)
+	plan.STS = sts()
+	for i := range plan.Hosts {
+		plan.decide(&plan.Hosts[i])
+	}
+	return plan.conclude()
+}
+
+// askSTS asks for the MTA-STS policy beside the other lookups and returns the
+// function that waits for it. What a cache knows costs no goroutine.
+func (p *Planner) askSTS(ctx context.Context, domain string) func() *mtasts.Evaluation {
+	if p.STS == nil {
+		return func() *mtasts.Evaluation { return nil }
+	}
+	if peeker, ok := p.Resolver.(resolver.Peeker); ok {
+		if _, known := peeker.Peek("_mta-sts."+domain, resolver.TypeTXT); known {
+			return func() *mtasts.Evaluation { return p.STS.Policy(ctx, domain) }
+		}
+	}
+	done := make(chan *mtasts.Evaluation, 1)
+	go func() { done <- p.STS.Policy(ctx, domain) }()
+	return func() *mtasts.Evaluation { return <-done }
+}
+
+// discover looks up addresses and TLSA records of all hosts.
+func (p *Planner) discover(ctx context.Context, hosts []Host) {
+	port := cmp.Or(p.Port, 25)
+	peeker, _ := p.Resolver.(resolver.Peeker)
+	limit := semaphore.NewWeighted(atOnce)
+	var wg sync.WaitGroup
+	for i := range hosts {
+		h := &hosts[i]
+		if peeker != nil {
+			if _, known := peeker.Peek(h.Name, resolver.TypeA); known {
+				h.DANE = dane.Discover(ctx, p.Resolver, h.Name, port)
+				continue
+			}
+		}
+		wg.Go(func() {
+			// Only a context that has ended keeps us from acquiring; then the
+			// lookups fail by themselves.
+			if limit.Acquire(ctx, 1) == nil {
+				defer limit.Release(1)
+			}
+			h.DANE = dane.Discover(ctx, p.Resolver, h.Name, port)
+		})
+	}
+	wg.Wait()
+}
+
+// decide sets policy and state of a host.
+func (plan *Plan) decide(h *Host) {
+	d := h.DANE
+	h.TLSA = d.Records
+	sts := plan.sts()
+	if sts != nil {
+		h.Pattern, _ = sts.Match(h.Name)
+		h.Unlisted = h.Pattern == ""
+	}
+	enforced := sts != nil && sts.Mode == mtasts.Enforce
+	secureMX := plan.MX.Status == resolver.Secure
+
+	h.State, h.Reason = Use, d.Reason
+	switch d.Outcome {
+	case dane.NoAddress:
+		h.State = Skip
+	case dane.LookupFailed:
+		h.State = Deferred
+	}
+	daneRules := d.Outcome == dane.UsableRecords || d.Outcome == dane.LookupFailed && d.Base != ""
+	switch {
+	case enforced && h.Unlisted && (!daneRules || !secureMX):
+		h.Policy, h.State = MTASTS, Skip
+		h.Reason = fmt.Sprintf("the MTA-STS policy of %s does not list this host", plan.Domain)
+	case daneRules:
+		h.Policy = DANE
+		h.Names = d.Names(plan.Domain, plan.MX.Expanded)
+		if d.Outcome == dane.UsableRecords && !secureMX {
+			h.Reason += "; the MX lookup is " + plan.MX.Status.String() + ", so DANE proves this host and not that it is the right one"
+		}
+	case enforced:
+		h.Policy, h.Names = MTASTS, []string{h.Name}
+		h.Reason = fmt.Sprintf("the MTA-STS policy of %s lists this host as %s; %s", plan.Domain, h.Pattern, d.Reason)
+	case d.Outcome == dane.UnusableRecords:
+		h.Policy = DANEUnauthenticated
+	default:
+		h.Policy = Opportunistic
+		if sts != nil {
+			h.Reason += "; the MTA-STS policy is in testing"
+		}
+	}
+}
+
+// sts returns the MTA-STS policy that says something, nil without one.
+func (plan *Plan) sts() *mtasts.Policy {
+	if plan.STS == nil || plan.STS.Policy == nil || plan.STS.Policy.Mode == mtasts.NoMode {
+		return nil
+	}
+	return plan.STS.Policy
+}
+
+func (plan *Plan) end(o Outcome, code int, enhanced, format string, args ...any) *Plan {
+	plan.Outcome, plan.Code, plan.Enhanced = o, code, enhanced
+	plan.Reason = fmt.Sprintf(format, args...)
+	plan.Mechanism = cmp.Or(plan.Mechanism, MechanismNone)
+	return plan
+}
+
+// conclude draws the conclusions for the domain.
+func (plan *Plan) conclude() *Plan {
+	switch plan.MX.Kind {
+	case FailedMX:
+		return plan.end(Defer, 451, "4.4.3", "the MX of %s could not be looked up: %s", plan.Domain, plan.MX.Reason)
+	case NoDomain:
+		return plan.end(Reject, 550, "5.1.2", "%s does not exist", plan.Domain)
+	case NullMX:
+		return plan.end(Reject, 556, "5.1.10", "%s takes no mail (null MX)", plan.Domain)
+	}
+	var states [3]int
+	weakest := 0
+	for i := range plan.Hosts {
+		switch h := &plan.Hosts[i]; h.State {
+		case Use:
+			states[0]++
+			weakest = max(weakest, h.Policy.rank())
+		case Deferred:
+			states[1]++
+		case Skip:
+			if h.Policy == MTASTS && h.DANE.Outcome != dane.NoAddress {
+				states[2]++
+			}
+		}
+	}
+	switch {
+	case states[0] > 0:
+		plan.Mechanism = [...]Mechanism{MechanismDANE, MechanismMTASTS, MechanismDANE, MechanismOpportunistic}[weakest]
+		return plan.end(Deliver, 0, "", "%s", plan.summary(weakest))
+	case states[1] > 0:
+		return plan.end(Defer, 451, "4.4.3", "no MX host of %s can be used now: %s", plan.Domain, plan.first(Deferred))
+	case states[2] > 0: // RFC 8461, Section 5: temporary; the policy may be wrong
+		return plan.end(Defer, 451, "4.7.0", "no MX host of %s is in its MTA-STS policy", plan.Domain)
+	case plan.MX.Kind == ImplicitMX:
+		return plan.end(Reject, 550, "5.1.2", "%s has neither MX nor address", plan.Domain)
+	}
+	return plan.end(Reject, 550, "5.4.4", "no MX host of %s has an address", plan.Domain)
+}
+
+// rank orders the policies, 0 the strongest.
+func (p Policy) rank() int {
+	switch p {
+	case DANE:
+		return 0
+	case MTASTS:
+		return 1
+	case DANEUnauthenticated:
+		return 2
+	}
+	return 3
+}
+
+// first returns the reason of the first host in the state.
+func (plan *Plan) first(s State) string {
+	for i := range plan.Hosts {
+		if plan.Hosts[i].State == s {
+			return plan.Hosts[i].Reason
+		}
+	}
+	return ""
+}
+
+// summary says in a sentence what protects the domain's mail.
+func (plan *Plan) summary(weakest int) string {
+	switch weakest {
+	case 0:
+		if plan.MX.Status != resolver.Secure {
+			return fmt.Sprintf("every usable host is authenticated by DANE, but the MX lookup is %s: a forger of DNS can name other hosts", plan.MX.Status)
+		}
+		return "every usable host is authenticated by DANE"
+	case 1:
+		return "every usable host is authenticated, by DANE or by the MTA-STS policy"
+	case 2:
+		return "every usable host must use TLS, but the TLSA records of some authenticate nothing"
+	}
+	if plan.sts() != nil {
+		return "the MTA-STS policy is in testing: TLS is used where it works, failures are reported"
+	}
+	return "nothing demands TLS: it is used where it works, and anyone on the way can prevent it"
+}
