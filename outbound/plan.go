@@ -18,6 +18,7 @@ import (
 
 	"github.com/waxseal/waxseal/dane"
 	"github.com/waxseal/waxseal/mtasts"
+	"github.com/waxseal/waxseal/smtp"
 )
 
 // Policy is what a host must satisfy before it gets any mail.
@@ -57,9 +58,9 @@ type State string
 
 // The states.
 const (
-	Use      State = "use"
-	Deferred State = "defer" // a lookup failed
-	Skip     State = "skip"  // the policy does not list it, or it has no address
+	Use  State = "use"
+	Wait State = "defer" // a lookup failed
+	Skip State = "skip"  // the policy does not list it, or it has no address
 )
 
 // Plan is where the mail of a domain goes and under what policy, with the evidence.
@@ -73,9 +74,9 @@ type Plan struct {
 	Outcome Outcome `json:"outcome"`
 	// Code and Enhanced go with Outcome Reject and Defer: what a client or a
 	// bounce is told.
-	Code     int      `json:"code,omitempty"`
-	Enhanced string   `json:"enhanced,omitempty"`
-	MX       MXLookup `json:"mx_lookup"`
+	Code     int               `json:"code,omitempty"`
+	Enhanced smtp.EnhancedCode `json:"enhanced,omitzero"`
+	MX       MXLookup          `json:"mx_lookup"`
 	// STS is the domain's MTA-STS policy; nil if nobody asked.
 	STS *mtasts.Evaluation `json:"mta_sts,omitempty"`
 }

@@ -87,7 +87,7 @@ _mta-sts.broken.plain. TXT "v=STSv1"
 func short(p *outbound.Plan) string {
 	s := fmt.Sprintf("%s %s", p.Outcome, p.Mechanism)
 	if p.Code != 0 {
-		s += fmt.Sprintf(" %d %s", p.Code, p.Enhanced)
+		s += fmt.Sprintf(" %d %v", p.Code, p.Enhanced)
 	}
 	for _, h := range p.Hosts {
 		s += fmt.Sprintf("; %s %s %s", h.Name, h.Policy, h.State)

@@ -10,6 +10,7 @@ import (
 	"github.com/waxseal/waxseal/domain"
 	"github.com/waxseal/waxseal/mtasts"
 	"github.com/waxseal/waxseal/resolver"
+	"github.com/waxseal/waxseal/smtp"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -35,7 +36,7 @@ func (p *Planner) Plan(ctx context.Context, recipientDomain string) *Plan {
 	name, err := domain.Parse(recipientDomain)
 	if err != nil {
 		plan.MX = MXLookup{Name: recipientDomain, Expanded: recipientDomain, Kind: NoDomain}
-		return plan.end(Reject, 553, "5.1.2", "%q is not a domain name", recipientDomain)
+		return plan.end(Reject, 553, smtp.EnhancedCode{5, 1, 2}, "%q is not a domain name", recipientDomain)
 	}
 	plan.Domain = string(name)
 	sts := p.askSTS(ctx, plan.Domain)
@@ -108,7 +109,7 @@ func (plan *Plan) decide(h *Host) {
 	case dane.NoAddress:
 		h.State = Skip
 	case dane.LookupFailed:
-		h.State = Deferred
+		h.State = Wait
 	}
 	daneRules := d.Outcome == dane.UsableRecords || d.Outcome == dane.LookupFailed && d.Base != ""
 	switch {
@@ -142,7 +143,7 @@ func (plan *Plan) sts() *mtasts.Policy {
 	return plan.STS.Policy
 }
 
-func (plan *Plan) end(o Outcome, code int, enhanced, format string, args ...any) *Plan {
+func (plan *Plan) end(o Outcome, code int, enhanced smtp.EnhancedCode, format string, args ...any) *Plan {
 	plan.Outcome, plan.Code, plan.Enhanced = o, code, enhanced
 	plan.Reason = fmt.Sprintf(format, args...)
 	plan.Mechanism = cmp.Or(plan.Mechanism, MechanismNone)
@@ -153,11 +154,11 @@ func (plan *Plan) end(o Outcome, code int, enhanced, format string, args ...any)
 func (plan *Plan) conclude() *Plan {
 	switch plan.MX.Kind {
 	case FailedMX:
-		return plan.end(Defer, 451, "4.4.3", "the MX of %s could not be looked up: %s", plan.Domain, plan.MX.Reason)
+		return plan.end(Defer, 451, smtp.EnhancedCode{4, 4, 3}, "the MX of %s could not be looked up: %s", plan.Domain, plan.MX.Reason)
 	case NoDomain:
-		return plan.end(Reject, 550, "5.1.2", "%s does not exist", plan.Domain)
+		return plan.end(Reject, 550, smtp.EnhancedCode{5, 1, 2}, "%s does not exist", plan.Domain)
 	case NullMX:
-		return plan.end(Reject, 556, "5.1.10", "%s takes no mail (null MX)", plan.Domain)
+		return plan.end(Reject, 556, smtp.EnhancedCode{5, 1, 10}, "%s takes no mail (null MX)", plan.Domain)
 	}
 	var states [3]int
 	weakest := 0
@@ -166,7 +167,7 @@ func (plan *Plan) conclude() *Plan {
 		case Use:
 			states[0]++
 			weakest = max(weakest, h.Policy.rank())
-		case Deferred:
+		case Wait:
 			states[1]++
 		case Skip:
 			if h.Policy == MTASTS && h.DANE.Outcome != dane.NoAddress {
@@ -177,15 +178,15 @@ func (plan *Plan) conclude() *Plan {
 	switch {
 	case states[0] > 0:
 		plan.Mechanism = [...]Mechanism{MechanismDANE, MechanismMTASTS, MechanismDANE, MechanismOpportunistic}[weakest]
-		return plan.end(Deliver, 0, "", "%s", plan.summary(weakest))
+		return plan.end(Deliver, 0, smtp.EnhancedCode{}, "%s", plan.summary(weakest))
 	case states[1] > 0:
-		return plan.end(Defer, 451, "4.4.3", "no MX host of %s can be used now: %s", plan.Domain, plan.first(Deferred))
+		return plan.end(Defer, 451, smtp.EnhancedCode{4, 4, 3}, "no MX host of %s can be used now: %s", plan.Domain, plan.first(Wait))
 	case states[2] > 0: // RFC 8461, Section 5: temporary; the policy may be wrong
-		return plan.end(Defer, 451, "4.7.0", "no MX host of %s is in its MTA-STS policy", plan.Domain)
+		return plan.end(Defer, 451, smtp.EnhancedCode{4, 7, 0}, "no MX host of %s is in its MTA-STS policy", plan.Domain)
 	case plan.MX.Kind == ImplicitMX:
-		return plan.end(Reject, 550, "5.1.2", "%s has neither MX nor address", plan.Domain)
+		return plan.end(Reject, 550, smtp.EnhancedCode{5, 1, 2}, "%s has neither MX nor address", plan.Domain)
 	}
-	return plan.end(Reject, 550, "5.4.4", "no MX host of %s has an address", plan.Domain)
+	return plan.end(Reject, 550, smtp.EnhancedCode{5, 4, 4}, "no MX host of %s has an address", plan.Domain)
 }
 
 // rank orders the policies, 0 the strongest.
