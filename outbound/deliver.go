@@ -107,7 +107,7 @@ func (d *Deliverer) Deliver(ctx context.Context, plan *Plan, m *Message) *Delive
 			continue
 		}
 		d.host(ctx, run, h, want)
-		if run.done() || ctx.Err() != nil {
+		if run.done() || run.full() || ctx.Err() != nil {
 			break
 		}
 	}

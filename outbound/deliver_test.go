@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/miekg/dns"
+	"github.com/waxseal/waxseal/mtasts"
 	"github.com/waxseal/waxseal/outbound"
 	"github.com/waxseal/waxseal/smtp"
 	"github.com/waxseal/waxseal/tlsrpt"
@@ -283,5 +285,49 @@ func TestDeliverNullMX(t *testing.T) {
 	d := b.deliverer().Deliver(t.Context(), b.planner(t).Plan(t.Context(), "to.signed"), message(t, "to.signed"))
 	if d.Result != outbound.Refused || len(d.Attempts) != 0 || !strings.HasPrefix(d.Reply, "556 5.1.10 ") {
 		t.Errorf("got %s, %d attempts, %q", d.Result, len(d.Attempts), d.Reply)
+	}
+}
+
+func TestDeliverRequireTLSReply(t *testing.T) {
+	s := situation{domain: "to.signed", server: cert("mx.to.signed")}
+	b, planner := s.bed(t, newAuthority(t))
+	m := message(t, "to.signed")
+	m.Options.RequireTLS = true
+	d := b.deliverer().Deliver(t.Context(), planner.Plan(t.Context(), "to.signed"), m)
+	if d.Result != outbound.Refused || !strings.HasPrefix(d.Reply, "550 5.7.30 ") {
+		t.Errorf("got %s %q, want a refusal with 5.7.30", d.Result, d.Reply)
+	}
+}
+
+// What keeps a policy from being applied is reported without any session.
+func TestSessionsPolicyFailures(t *testing.T) {
+	w := newWorld(t, signedZone, plainZone)
+	w.signed.Corrupt("_25._tcp.mx.bogus.signed.", dns.TypeTLSA)
+	sessions := func(domain string, policies ...string) string {
+		var got []string
+		for _, r := range outbound.Sessions(w.planner(t, policies...).Plan(t.Context(), domain), nil) {
+			got = append(got, fmt.Sprintf("%s %s %s", r.Domain, r.Session.Policy.Type, r.Session.Failure.ResultType))
+		}
+		return strings.Join(got, ", ")
+	}
+	tests := []struct{ name, got, want string }{
+		{"bogus", sessions("bogus.signed", "bogus.signed enforce mx.bogus.signed"), "mx.bogus.signed tlsa dnssec-invalid"},
+		{"unusable", sessions("unusable.signed", "unusable.signed testing *.unusable.signed"), "mx.unusable.signed tlsa tlsa-invalid"},
+		{"unfetched", sessions("a.plain"), "a.plain sts sts-policy-fetch-error"},
+		{"malformed-record", sessions("twice.plain"), "twice.plain sts sts-policy-invalid"},
+		{"unlisted", sessions("a.plain", "a.plain enforce other.plain"), "a.plain sts validation-failure"},
+		{"nothing", sessions("null.signed"), ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.got, tt.want); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	ev := &mtasts.Evaluation{Errors: []*mtasts.Error{{Reason: mtasts.BadCertificate}}}
+	got := outbound.Sessions(&outbound.Plan{Domain: "a.plain", STS: ev}, nil)
+	if len(got) != 1 || got[0].Session.Failure.ResultType != tlsrpt.STSWebPKIInvalid {
+		t.Errorf("got %+v, want %s", got, tlsrpt.STSWebPKIInvalid)
 	}
 }

@@ -79,6 +79,9 @@ two.plain. MX 10 mx.plain.
 two.plain. MX 20 other.plain.
 other.plain. A 192.0.2.8
 _mta-sts.two.plain. TXT "v=STSv1; id=1;"
+twice.plain. MX 10 mx.plain.
+_mta-sts.twice.plain. TXT "v=STSv1; id=1;"
+_mta-sts.twice.plain. TXT "v=STSv1; id=2;"
 broken.plain. MX 10 mx.plain.
 _mta-sts.broken.plain. TXT "v=STSv1"
 `

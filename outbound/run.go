@@ -40,14 +40,17 @@ func (r *run) open() []int {
 func (r *run) done() bool { return len(r.open()) == 0 }
 
 // full reports whether the run has made all the connections that it may.
-func (r *run) full() bool {
-	made := 0
+func (r *run) full() bool { return r.connections() >= MaxAttempts }
+
+// connections counts the attempts that tried to connect.
+func (r *run) connections() int {
+	n := 0
 	for i := range r.result.Attempts {
 		if r.result.Attempts[i].Stage != StagePlan {
-			made++
+			n++
 		}
 	}
-	return made >= MaxAttempts
+	return n
 }
 
 func (r *run) add(a Attempt) { r.result.Attempts = append(r.result.Attempts, a) }
@@ -130,7 +133,7 @@ func (r *run) leftOver() (Result, *smtp.Reply) {
 		return Refused, smtp.RequireTLSNeeded("no server of " + r.plan.Domain + " keeps REQUIRETLS: " + last)
 	case r.permanent:
 		return Refused, smtp.NewReply(554, smtp.EnhancedCode{5, 6, 0}, last)
-	case r.plan.Outcome == Defer && len(r.result.Attempts) == 0:
+	case r.plan.Outcome == Defer && r.connections() == 0:
 		return Deferred, smtp.NewReply(r.plan.Code, r.plan.Enhanced, r.plan.Reason)
 	}
 	return Deferred, smtp.NewReply(451, smtp.EnhancedCode{4, 4, 0}, last)
