@@ -1,133 +1,122 @@
 package dane_test
 
 import (
-	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/dns"
 	"github.com/waxseal/waxseal/dane"
+	"github.com/waxseal/waxseal/dnssec"
+	"github.com/waxseal/waxseal/dnssec/zonesign"
 	"github.com/waxseal/waxseal/resolver"
 )
 
-// zone is a resolver made of lines "STATUS RECORD", and "fail NAME TYPE" and
-// "bogus NAME TYPE" for lookups that fail. What it lacks is a secure no-data.
-type zone struct {
-	records []dns.RR
-	status  map[string]resolver.Status // by name and type of the record
-	fails   map[string]resolver.Reason
-}
-
-func newZone(t testing.TB, text string) *zone {
-	z := &zone{status: map[string]resolver.Status{}, fails: map[string]resolver.Reason{}}
+// validator proves answers from a root, a signed zone "signed." and an unsigned one
+// "plain.". Lines of the text go to the zone of their name, but for "bogus NAME
+// TYPE", which breaks signatures, and "fail NAME TYPE", which is SERVFAIL.
+func validator(t *testing.T, text string) *dnssec.Validator {
+	t.Helper()
+	var signed, plain strings.Builder
+	var bogus [][]string
+	fails := map[string]bool{}
 	for line := range strings.Lines(text) {
-		word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
-		switch word {
-		case "":
-		case "fail":
-			z.fails[rest] = resolver.ServerFailed
-		case "bogus":
-			z.fails[rest] = resolver.BogusAnswer
-		case "secure", "insecure":
-			rr, err := dns.NewRR(rest)
+		words := strings.Fields(line)
+		switch {
+		case len(words) == 0:
+		case words[0] == "bogus":
+			bogus = append(bogus, words)
+		case words[0] == "fail":
+			fails[words[1]+" "+words[2]] = true
+		case strings.HasSuffix(words[0], ".signed."):
+			signed.WriteString(line)
+		default:
+			plain.WriteString(line)
+		}
+	}
+	w := new(zonesign.World)
+	sign := func(origin, text string, withKeys bool) *zonesign.Signed {
+		z := zonesign.Zone{Origin: origin, Text: text, Inception: now.AddDate(0, 0, -9), Expiration: now.AddDate(0, 0, 9)}
+		if withKeys {
+			k, err := zonesign.NewKey(origin, dns.ECDSAP256SHA256, zonesign.KSK, "key of "+origin)
 			if err != nil {
 				t.Fatal(err)
 			}
-			z.records = append(z.records, rr)
-			if word == "insecure" {
-				z.status[key(rr)] = resolver.Insecure
-			} else {
-				z.status[key(rr)] = resolver.Secure
-			}
-		default:
-			t.Fatalf("bad line %q", line)
+			z.Keys = []*zonesign.Key{k}
 		}
+		s, err := zonesign.Sign(z)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Zones = append(w.Zones, s)
+		return s
 	}
-	return z
-}
-
-func key(rr dns.RR) string {
-	return resolver.CanonicalName(rr.Header().Name) + " " + dns.TypeToString[rr.Header().Rrtype]
-}
-
-func (z *zone) Lookup(_ context.Context, name string, t resolver.Type) (*resolver.Answer, error) {
-	a := &resolver.Answer{Name: name, Type: t, Status: resolver.Secure}
-	for hop := name; hop != ""; {
-		if why, ok := z.fails[hop+" "+t.String()]; ok {
-			return nil, &resolver.Error{Reason: why, Name: name, Type: t}
-		}
-		next := ""
-		for _, rr := range z.records {
-			if resolver.CanonicalName(rr.Header().Name) != hop {
-				continue
-			}
-			c, alias := rr.(*dns.CNAME)
-			if alias && t != resolver.TypeCNAME {
-				next = resolver.CanonicalName(c.Target)
-			} else if resolver.Type(rr.Header().Rrtype) != t {
-				continue
-			}
-			a.Records = append(a.Records, rr)
-			a.Status = a.Status.Worse(z.status[key(rr)])
-		}
-		hop = next
+	s := sign("signed.", signed.String(), true)
+	sign("plain.", plain.String(), false)
+	root := sign(".", "signed. NS ns.signed.\nplain. NS ns.plain.\n"+s.DS(), true)
+	for _, b := range bogus {
+		s.Corrupt(b[1], dns.StringToType[b[2]])
 	}
-	return a, nil
+	w.Tamper = func(q resolver.Question, m *dns.Msg) *dns.Msg {
+		if fails[q.Name+". "+q.Type.String()] {
+			m.Rcode, m.Answer, m.Ns = dns.RcodeServerFailure, nil, nil
+		}
+		return m
+	}
+	anchors, err := dnssec.ParseAnchors(strings.NewReader(root.DS()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &dnssec.Validator{Source: w, Anchors: anchors, Time: func() time.Time { return now }}
 }
 
 func TestDiscover(t *testing.T) {
-	const hex = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+	const hex = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n"
 	tests := []struct {
-		name, zone string
-		outcome    dane.Outcome
-		base       string
-		asked      string // the lookups by name and type, without the addresses
+		name, host, zones string
+		outcome           dane.Outcome
+		base              string
+		asked             string // the lookups by name and type, without the addresses
 	}{
-		{"usable", "secure mx.example. A 192.0.2.1\nsecure _25._tcp.mx.example. TLSA 3 1 1 " + hex,
-			dane.UsableRecords, "mx.example", "_25._tcp.mx.example TLSA"},
-		{"unusable", "secure mx.example. A 192.0.2.1\nsecure _25._tcp.mx.example. TLSA 1 1 1 " + hex,
-			dane.UnusableRecords, "mx.example", "_25._tcp.mx.example TLSA"},
-		{"none", "secure mx.example. AAAA 2001:db8::1", dane.NoRecords, "mx.example", "_25._tcp.mx.example TLSA"},
-		{"insecure-host", "insecure mx.example. A 192.0.2.1\nsecure _25._tcp.mx.example. TLSA 3 1 1 " + hex,
-			dane.NotApplicable, "", ""},
-		{"insecure-tlsa", "secure mx.example. A 192.0.2.1\ninsecure _25._tcp.mx.example. TLSA 3 1 1 " + hex,
-			dane.NoRecords, "mx.example", "_25._tcp.mx.example TLSA"},
-		{"tlsa-servfail", "secure mx.example. A 192.0.2.1\nfail _25._tcp.mx.example TLSA",
-			dane.LookupFailed, "mx.example", "_25._tcp.mx.example TLSA"},
-		{"tlsa-bogus", "secure mx.example. A 192.0.2.1\nbogus _25._tcp.mx.example TLSA",
-			dane.LookupFailed, "mx.example", "_25._tcp.mx.example TLSA"},
-		{"address-fails", "fail mx.example A", dane.LookupFailed, "", ""},
-		{"one-family-fails", "bogus mx.example A\nsecure mx.example. AAAA 2001:db8::1\nsecure _25._tcp.mx.example. TLSA 3 1 1 " + hex,
-			dane.UsableRecords, "mx.example", "_25._tcp.mx.example TLSA"},
-		{"no-address", "secure other.example. A 192.0.2.1", dane.NoAddress, "", ""},
-		{"alias-expanded-first", "secure mx.example. CNAME real.example.\nsecure real.example. A 192.0.2.1\n" +
-			"secure _25._tcp.real.example. TLSA 3 1 1 " + hex + "\nsecure _25._tcp.mx.example. TLSA 3 1 1 " + hex,
-			dane.UsableRecords, "real.example", "_25._tcp.real.example TLSA"},
-		{"alias-then-original", "secure mx.example. CNAME real.example.\nsecure real.example. A 192.0.2.1\n" +
-			"secure _25._tcp.mx.example. TLSA 3 1 1 " + hex,
-			dane.UsableRecords, "mx.example", "_25._tcp.real.example TLSA,_25._tcp.mx.example TLSA"},
-		{"alias-neither", "secure mx.example. CNAME real.example.\nsecure real.example. A 192.0.2.1",
-			dane.NoRecords, "real.example", "_25._tcp.real.example TLSA,_25._tcp.mx.example TLSA"},
-		{"alias-expanded-fails", "secure mx.example. CNAME real.example.\nsecure real.example. A 192.0.2.1\n" +
-			"fail _25._tcp.real.example TLSA\nsecure _25._tcp.mx.example. TLSA 3 1 1 " + hex,
-			dane.LookupFailed, "real.example", "_25._tcp.real.example TLSA"},
-		{"signed-alias-into-unsigned", "secure mx.example. CNAME real.example.\ninsecure real.example. A 192.0.2.1\n" +
-			"secure _25._tcp.mx.example. TLSA 3 1 1 " + hex,
-			dane.UsableRecords, "mx.example", "mx.example CNAME,_25._tcp.mx.example TLSA"},
-		{"unsigned-alias-into-signed", "insecure mx.example. CNAME real.example.\nsecure real.example. A 192.0.2.1\n" +
-			"secure _25._tcp.real.example. TLSA 3 1 1 " + hex,
-			dane.NotApplicable, "", "mx.example CNAME"},
-		{"tlsa-owner-alias", "secure mx.example. A 192.0.2.1\nsecure _25._tcp.mx.example. CNAME _dane.example.\n" +
-			"secure _dane.example. TLSA 3 1 1 " + hex,
-			dane.UsableRecords, "mx.example", "_25._tcp.mx.example TLSA"},
-		{"tlsa-owner-alias-insecure", "secure mx.example. A 192.0.2.1\nsecure _25._tcp.mx.example. CNAME _dane.example.\n" +
-			"insecure _dane.example. TLSA 3 1 1 " + hex,
-			dane.NoRecords, "mx.example", "_25._tcp.mx.example TLSA"},
+		{"usable", "MX.signed.", "mx.signed. A 192.0.2.1\n_25._tcp.mx.signed. TLSA 3 1 1 " + hex,
+			dane.UsableRecords, "mx.signed", "_25._tcp.mx.signed TLSA"},
+		{"unusable", "mx.signed", "mx.signed. A 192.0.2.1\n_25._tcp.mx.signed. TLSA 1 1 1 " + hex,
+			dane.UnusableRecords, "mx.signed", "_25._tcp.mx.signed TLSA"},
+		{"none", "mx.signed", "mx.signed. AAAA 2001:db8::1\n", dane.NoRecords, "mx.signed", "_25._tcp.mx.signed TLSA"},
+		{"insecure-host", "mx.plain", "mx.plain. A 192.0.2.1\n_25._tcp.mx.plain. TLSA 3 1 1 " + hex, dane.NotApplicable, "", ""},
+		{"tlsa-servfail", "mx.signed", "mx.signed. A 192.0.2.1\n_25._tcp.mx.signed. TLSA 3 1 1 " + hex + "fail _25._tcp.mx.signed. TLSA\n",
+			dane.LookupFailed, "mx.signed", "_25._tcp.mx.signed TLSA"},
+		{"tlsa-bogus", "mx.signed", "mx.signed. A 192.0.2.1\n_25._tcp.mx.signed. TLSA 3 1 1 " + hex + "bogus _25._tcp.mx.signed. TLSA\n",
+			dane.LookupFailed, "mx.signed", "_25._tcp.mx.signed TLSA"},
+		{"address-fails", "mx.signed", "mx.signed. TXT x\nfail mx.signed. A\n", dane.LookupFailed, "", ""},
+		{"address-bogus", "mx.signed", "mx.signed. A 192.0.2.1\nbogus mx.signed. A\n", dane.LookupFailed, "", ""},
+		{"one-family-bogus", "mx.signed", "mx.signed. A 192.0.2.1\nmx.signed. AAAA 2001:db8::1\nbogus mx.signed. A\n_25._tcp.mx.signed. TLSA 3 1 1 " + hex,
+			dane.UsableRecords, "mx.signed", "_25._tcp.mx.signed TLSA"},
+		{"no-address", "mx.signed", "mx.signed. TXT x\n", dane.NoAddress, "", ""},
+		{"no-name", "mx.signed", "", dane.NoAddress, "", ""},
+		{"alias-expanded-first", "mx.signed", "mx.signed. CNAME real.signed.\nreal.signed. A 192.0.2.1\n" +
+			"_25._tcp.real.signed. TLSA 3 1 1 " + hex + "_25._tcp.mx.signed. TLSA 3 1 1 " + hex,
+			dane.UsableRecords, "real.signed", "_25._tcp.real.signed TLSA"},
+		{"alias-then-original", "mx.signed", "mx.signed. CNAME real.signed.\nreal.signed. A 192.0.2.1\n_25._tcp.mx.signed. TLSA 3 1 1 " + hex,
+			dane.UsableRecords, "mx.signed", "_25._tcp.real.signed TLSA,_25._tcp.mx.signed TLSA"},
+		{"alias-neither", "mx.signed", "mx.signed. CNAME real.signed.\nreal.signed. A 192.0.2.1\n",
+			dane.NoRecords, "real.signed", "_25._tcp.real.signed TLSA,_25._tcp.mx.signed TLSA"},
+		{"alias-expanded-fails", "mx.signed", "mx.signed. CNAME real.signed.\nreal.signed. A 192.0.2.1\n" +
+			"fail _25._tcp.real.signed. TLSA\n_25._tcp.real.signed. TLSA 3 1 1 " + hex + "_25._tcp.mx.signed. TLSA 3 1 1 " + hex,
+			dane.LookupFailed, "real.signed", "_25._tcp.real.signed TLSA"},
+		{"signed-alias-into-unsigned", "mx.signed", "mx.signed. CNAME real.plain.\nreal.plain. A 192.0.2.1\n_25._tcp.mx.signed. TLSA 3 1 1 " + hex,
+			dane.UsableRecords, "mx.signed", "mx.signed CNAME,_25._tcp.mx.signed TLSA"},
+		{"unsigned-alias-into-signed", "mx.plain", "mx.plain. CNAME real.signed.\nreal.signed. A 192.0.2.1\n_25._tcp.real.signed. TLSA 3 1 1 " + hex,
+			dane.NotApplicable, "", "mx.plain CNAME"},
+		{"tlsa-owner-alias", "mx.signed", "mx.signed. A 192.0.2.1\n_25._tcp.mx.signed. CNAME _dane.signed.\n_dane.signed. TLSA 3 1 1 " + hex,
+			dane.UsableRecords, "mx.signed", "_25._tcp.mx.signed TLSA"},
+		{"tlsa-owner-alias-insecure", "mx.signed", "mx.signed. A 192.0.2.1\n_25._tcp.mx.signed. CNAME _dane.plain.\n_dane.plain. TLSA 3 1 1 " + hex,
+			dane.NoRecords, "mx.signed", "_25._tcp.mx.signed TLSA"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			d := dane.Discover(t.Context(), newZone(t, tt.zone), "MX.example.", 25)
+			d := dane.Discover(t.Context(), validator(t, tt.zones), tt.host, 25)
 			var asked []string
 			for _, l := range d.Lookups[2:] {
 				asked = append(asked, l.Name+" "+l.Type.String())

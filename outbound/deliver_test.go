@@ -331,3 +331,34 @@ func TestSessionsPolicyFailures(t *testing.T) {
 		t.Errorf("got %+v, want %s", got, tlsrpt.STSWebPKIInvalid)
 	}
 }
+
+// However many addresses a zone lists, one Deliver ends soon.
+func TestDeliverMaxAttempts(t *testing.T) {
+	var zone strings.Builder
+	for h := range 4 {
+		fmt.Fprintf(&zone, "to.plain. MX %d h%d.to.plain.\n", h, h)
+		for i := range 5 {
+			fmt.Fprintf(&zone, "h%d.to.plain. A 192.0.2.%d\n", h, 100+i)
+		}
+	}
+	b := &bed{ca: newAuthority(t), world: newWorld(t, "", zone.String())}
+	d := b.deliverer().Deliver(t.Context(), b.planner(t).Plan(t.Context(), "to.plain"), message(t, "to.plain"))
+	if d.Result != outbound.Deferred || len(d.Attempts) != outbound.MaxAttempts {
+		t.Errorf("got %s after %d attempts, want %s after %d", d.Result, len(d.Attempts), outbound.Deferred, outbound.MaxAttempts)
+	}
+}
+
+func BenchmarkDeliver(b *testing.B) {
+	ca := newAuthority(b)
+	c, record := ca.issue(b, template("mx.to.signed"))
+	bed := &bed{ca: ca, servers: []*mx{startMX(b, withCert(c), nil)}}
+	bed.world = newWorld(b, "to.signed. MX 10 mx.to.signed.\nmx.to.signed. A 192.0.2.1\n_25._tcp.mx.to.signed. TLSA "+record, "")
+	plan := bed.planner(b).Plan(b.Context(), "to.signed")
+	d, m := bed.deliverer(), message(b, "to.signed")
+	b.ReportAllocs()
+	for b.Loop() {
+		if got := d.Deliver(b.Context(), plan, m); !got.Delivered {
+			b.Fatal(got.Reason)
+		}
+	}
+}
