@@ -79,40 +79,66 @@ func TestDiscover(t *testing.T) {
 		base              string
 		asked             string // the lookups by name and type, without the addresses
 	}{
-		{"usable", "MX.signed.", "mx.signed. A 192.0.2.1\n_25._tcp.mx.signed. TLSA 3 1 1 " + hex,
-			dane.UsableRecords, "mx.signed", "_25._tcp.mx.signed TLSA"},
-		{"unusable", "mx.signed", "mx.signed. A 192.0.2.1\n_25._tcp.mx.signed. TLSA 1 1 1 " + hex,
-			dane.UnusableRecords, "mx.signed", "_25._tcp.mx.signed TLSA"},
+		{
+			"usable", "MX.signed.", "mx.signed. A 192.0.2.1\n_25._tcp.mx.signed. TLSA 3 1 1 " + hex,
+			dane.UsableRecords, "mx.signed", "_25._tcp.mx.signed TLSA",
+		},
+		{
+			"unusable", "mx.signed", "mx.signed. A 192.0.2.1\n_25._tcp.mx.signed. TLSA 1 1 1 " + hex,
+			dane.UnusableRecords, "mx.signed", "_25._tcp.mx.signed TLSA",
+		},
 		{"none", "mx.signed", "mx.signed. AAAA 2001:db8::1\n", dane.NoRecords, "mx.signed", "_25._tcp.mx.signed TLSA"},
 		{"insecure-host", "mx.plain", "mx.plain. A 192.0.2.1\n_25._tcp.mx.plain. TLSA 3 1 1 " + hex, dane.NotApplicable, "", ""},
-		{"tlsa-servfail", "mx.signed", "mx.signed. A 192.0.2.1\n_25._tcp.mx.signed. TLSA 3 1 1 " + hex + "fail _25._tcp.mx.signed. TLSA\n",
-			dane.LookupFailed, "mx.signed", "_25._tcp.mx.signed TLSA"},
-		{"tlsa-bogus", "mx.signed", "mx.signed. A 192.0.2.1\n_25._tcp.mx.signed. TLSA 3 1 1 " + hex + "bogus _25._tcp.mx.signed. TLSA\n",
-			dane.LookupFailed, "mx.signed", "_25._tcp.mx.signed TLSA"},
+		{
+			"tlsa-servfail", "mx.signed", "mx.signed. A 192.0.2.1\n_25._tcp.mx.signed. TLSA 3 1 1 " + hex + "fail _25._tcp.mx.signed. TLSA\n",
+			dane.LookupFailed, "mx.signed", "_25._tcp.mx.signed TLSA",
+		},
+		{
+			"tlsa-bogus", "mx.signed", "mx.signed. A 192.0.2.1\n_25._tcp.mx.signed. TLSA 3 1 1 " + hex + "bogus _25._tcp.mx.signed. TLSA\n",
+			dane.LookupFailed, "mx.signed", "_25._tcp.mx.signed TLSA",
+		},
 		{"address-fails", "mx.signed", "mx.signed. TXT x\nfail mx.signed. A\n", dane.LookupFailed, "", ""},
 		{"address-bogus", "mx.signed", "mx.signed. A 192.0.2.1\nbogus mx.signed. A\n", dane.LookupFailed, "", ""},
-		{"one-family-bogus", "mx.signed", "mx.signed. A 192.0.2.1\nmx.signed. AAAA 2001:db8::1\nbogus mx.signed. A\n_25._tcp.mx.signed. TLSA 3 1 1 " + hex,
-			dane.UsableRecords, "mx.signed", "_25._tcp.mx.signed TLSA"},
+		{
+			"one-family-bogus", "mx.signed", "mx.signed. A 192.0.2.1\nmx.signed. AAAA 2001:db8::1\nbogus mx.signed. A\n_25._tcp.mx.signed. TLSA 3 1 1 " + hex,
+			dane.UsableRecords, "mx.signed", "_25._tcp.mx.signed TLSA",
+		},
 		{"no-address", "mx.signed", "mx.signed. TXT x\n", dane.NoAddress, "", ""},
 		{"no-name", "mx.signed", "", dane.NoAddress, "", ""},
-		{"alias-expanded-first", "mx.signed", "mx.signed. CNAME real.signed.\nreal.signed. A 192.0.2.1\n" +
-			"_25._tcp.real.signed. TLSA 3 1 1 " + hex + "_25._tcp.mx.signed. TLSA 3 1 1 " + hex,
-			dane.UsableRecords, "real.signed", "_25._tcp.real.signed TLSA"},
-		{"alias-then-original", "mx.signed", "mx.signed. CNAME real.signed.\nreal.signed. A 192.0.2.1\n_25._tcp.mx.signed. TLSA 3 1 1 " + hex,
-			dane.UsableRecords, "mx.signed", "_25._tcp.real.signed TLSA,_25._tcp.mx.signed TLSA"},
-		{"alias-neither", "mx.signed", "mx.signed. CNAME real.signed.\nreal.signed. A 192.0.2.1\n",
-			dane.NoRecords, "real.signed", "_25._tcp.real.signed TLSA,_25._tcp.mx.signed TLSA"},
-		{"alias-expanded-fails", "mx.signed", "mx.signed. CNAME real.signed.\nreal.signed. A 192.0.2.1\n" +
-			"fail _25._tcp.real.signed. TLSA\n_25._tcp.real.signed. TLSA 3 1 1 " + hex + "_25._tcp.mx.signed. TLSA 3 1 1 " + hex,
-			dane.LookupFailed, "real.signed", "_25._tcp.real.signed TLSA"},
-		{"signed-alias-into-unsigned", "mx.signed", "mx.signed. CNAME real.plain.\nreal.plain. A 192.0.2.1\n_25._tcp.mx.signed. TLSA 3 1 1 " + hex,
-			dane.UsableRecords, "mx.signed", "mx.signed CNAME,_25._tcp.mx.signed TLSA"},
-		{"unsigned-alias-into-signed", "mx.plain", "mx.plain. CNAME real.signed.\nreal.signed. A 192.0.2.1\n_25._tcp.real.signed. TLSA 3 1 1 " + hex,
-			dane.NotApplicable, "", "mx.plain CNAME"},
-		{"tlsa-owner-alias", "mx.signed", "mx.signed. A 192.0.2.1\n_25._tcp.mx.signed. CNAME _dane.signed.\n_dane.signed. TLSA 3 1 1 " + hex,
-			dane.UsableRecords, "mx.signed", "_25._tcp.mx.signed TLSA"},
-		{"tlsa-owner-alias-insecure", "mx.signed", "mx.signed. A 192.0.2.1\n_25._tcp.mx.signed. CNAME _dane.plain.\n_dane.plain. TLSA 3 1 1 " + hex,
-			dane.NoRecords, "mx.signed", "_25._tcp.mx.signed TLSA"},
+		{
+			"alias-expanded-first", "mx.signed", "mx.signed. CNAME real.signed.\nreal.signed. A 192.0.2.1\n" +
+				"_25._tcp.real.signed. TLSA 3 1 1 " + hex + "_25._tcp.mx.signed. TLSA 3 1 1 " + hex,
+			dane.UsableRecords, "real.signed", "_25._tcp.real.signed TLSA",
+		},
+		{
+			"alias-then-original", "mx.signed", "mx.signed. CNAME real.signed.\nreal.signed. A 192.0.2.1\n_25._tcp.mx.signed. TLSA 3 1 1 " + hex,
+			dane.UsableRecords, "mx.signed", "_25._tcp.real.signed TLSA,_25._tcp.mx.signed TLSA",
+		},
+		{
+			"alias-neither", "mx.signed", "mx.signed. CNAME real.signed.\nreal.signed. A 192.0.2.1\n",
+			dane.NoRecords, "real.signed", "_25._tcp.real.signed TLSA,_25._tcp.mx.signed TLSA",
+		},
+		{
+			"alias-expanded-fails", "mx.signed", "mx.signed. CNAME real.signed.\nreal.signed. A 192.0.2.1\n" +
+				"fail _25._tcp.real.signed. TLSA\n_25._tcp.real.signed. TLSA 3 1 1 " + hex + "_25._tcp.mx.signed. TLSA 3 1 1 " + hex,
+			dane.LookupFailed, "real.signed", "_25._tcp.real.signed TLSA",
+		},
+		{
+			"signed-alias-into-unsigned", "mx.signed", "mx.signed. CNAME real.plain.\nreal.plain. A 192.0.2.1\n_25._tcp.mx.signed. TLSA 3 1 1 " + hex,
+			dane.UsableRecords, "mx.signed", "mx.signed CNAME,_25._tcp.mx.signed TLSA",
+		},
+		{
+			"unsigned-alias-into-signed", "mx.plain", "mx.plain. CNAME real.signed.\nreal.signed. A 192.0.2.1\n_25._tcp.real.signed. TLSA 3 1 1 " + hex,
+			dane.NotApplicable, "", "mx.plain CNAME",
+		},
+		{
+			"tlsa-owner-alias", "mx.signed", "mx.signed. A 192.0.2.1\n_25._tcp.mx.signed. CNAME _dane.signed.\n_dane.signed. TLSA 3 1 1 " + hex,
+			dane.UsableRecords, "mx.signed", "_25._tcp.mx.signed TLSA",
+		},
+		{
+			"tlsa-owner-alias-insecure", "mx.signed", "mx.signed. A 192.0.2.1\n_25._tcp.mx.signed. CNAME _dane.plain.\n_dane.plain. TLSA 3 1 1 " + hex,
+			dane.NoRecords, "mx.signed", "_25._tcp.mx.signed TLSA",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -18,23 +18,33 @@ func TestParsePolicy(t *testing.T) {
 		want     *mtasts.Policy
 		err      string // what the error says at its end
 	}{
-		{"rfc", "version: STSv1\nmode: enforce\nmx: mail.example.com\nmx: *.example.net\nmx: backupmx.example.com\nmax_age: 604800\n",
-			valid(mtasts.Enforce, 604800, "mail.example.com", "*.example.net", "backupmx.example.com"), ""},
+		{
+			"rfc", "version: STSv1\nmode: enforce\nmx: mail.example.com\nmx: *.example.net\nmx: backupmx.example.com\nmax_age: 604800\n",
+			valid(mtasts.Enforce, 604800, "mail.example.com", "*.example.net", "backupmx.example.com"), "",
+		},
 		{"crlf", "version: STSv1\r\nmode: testing\r\nmx: a.example\r\nmax_age: 1\r\n", valid(mtasts.Testing, 1, "a.example"), ""},
 		{"no-last-newline", "version:STSv1\nmode:testing\nmx:\t a.example  \nmax_age: 0", valid(mtasts.Testing, 0, "a.example"), ""},
 		{"case-and-dot", "version: STSv1\nmode: testing\nmx: *.A.Example.\nmax_age: 1", valid(mtasts.Testing, 1, "*.a.example"), ""},
 		{"none-without-mx", "version: STSv1\nmode: none\nmax_age: 86400\n", valid(mtasts.NoMode, 86400), ""},
 		{"any-order", "max_age: 1\nmx: a.example\nmode: enforce\nversion: STSv1\n", valid(mtasts.Enforce, 1, "a.example"), ""},
 		{"unknown-key", "version: STSv1\nmode: enforce\nx-y: ü:\nmx: a.example\nmax_age: 1\n", valid(mtasts.Enforce, 1, "a.example"), ""},
-		{"first-wins", "version: STSv1\nmode: enforce\nmode: none\nmx: a.example\nmax_age: 1\nmax_age: x\n",
-			warned(valid(mtasts.Enforce, 1, "a.example"), "line 3: a second mode is ignored", "line 6: a second max_age is ignored"), ""},
-		{"capped", "version: STSv1\nmode: enforce\nmx: a.example\nmax_age: 9999999999\n",
-			warned(valid(mtasts.Enforce, 31557600, "a.example"), "line 4: max_age is over the maximum and counts as 31557600"), ""},
-		{"empty-line", "version: STSv1\n\nmode: enforce\nmx: a.example\nmax_age: 1",
-			warned(valid(mtasts.Enforce, 1, "a.example"), "line 2: the line is empty"), ""},
-		{"address-dropped", "version: STSv1\nmode: enforce\nmx: 192.0.2.1\nmx: a.example\nmx: 2001:db8::1\nmax_age: 1",
+		{
+			"first-wins", "version: STSv1\nmode: enforce\nmode: none\nmx: a.example\nmax_age: 1\nmax_age: x\n",
+			warned(valid(mtasts.Enforce, 1, "a.example"), "line 3: a second mode is ignored", "line 6: a second max_age is ignored"), "",
+		},
+		{
+			"capped", "version: STSv1\nmode: enforce\nmx: a.example\nmax_age: 9999999999\n",
+			warned(valid(mtasts.Enforce, 31557600, "a.example"), "line 4: max_age is over the maximum and counts as 31557600"), "",
+		},
+		{
+			"empty-line", "version: STSv1\n\nmode: enforce\nmx: a.example\nmax_age: 1",
+			warned(valid(mtasts.Enforce, 1, "a.example"), "line 2: the line is empty"), "",
+		},
+		{
+			"address-dropped", "version: STSv1\nmode: enforce\nmx: 192.0.2.1\nmx: a.example\nmx: 2001:db8::1\nmax_age: 1",
 			warned(valid(mtasts.Enforce, 1, "a.example"), `line 3: mx "192.0.2.1" is not a host name in A-labels and is ignored`,
-				`line 5: mx "2001:db8::1" is not a host name in A-labels and is ignored`), ""},
+				`line 5: mx "2001:db8::1" is not a host name in A-labels and is ignored`), "",
+		},
 		{"only-addresses", "version: STSv1\nmode: enforce\nmx: 192.0.2.1\nmax_age: 1", nil, "no mx is a host name"},
 		{"wildcard-inside", "version: STSv1\nmode: enforce\nmx: a.*.example\nmax_age: 1", nil, "no mx is a host name"},
 		{"bare-wildcard", "version: STSv1\nmode: enforce\nmx: *\nmax_age: 1", nil, "no mx is a host name"},

@@ -19,8 +19,10 @@ func TestParseRecord(t *testing.T) {
 		{"other-scheme", "v=TLSRPTv1; rua=ftp://a.example,mailto:a@b.example", []string{"mailto:a@b.example"}},
 		{"only-other-scheme", "v=TLSRPTv1; rua=ftp://a.example", []string{}},
 		{"extension", "v=TLSRPTv1; x=y; rua=mailto:a@b.example", []string{"mailto:a@b.example"}},
-		{"many", "v=TLSRPTv1; rua=" + strings.Repeat("mailto:a@b.example,", 20) + "mailto:a@b.example",
-			strings.Split(strings.Repeat("mailto:a@b.example,", 9)+"mailto:a@b.example", ",")},
+		{
+			"many", "v=TLSRPTv1; rua=" + strings.Repeat("mailto:a@b.example,", 20) + "mailto:a@b.example",
+			strings.Split(strings.Repeat("mailto:a@b.example,", 9)+"mailto:a@b.example", ","),
+		},
 		{"no-rua", "v=TLSRPTv1;", nil},
 		{"empty-rua", "v=TLSRPTv1; rua=", nil},
 		{"empty-uri", "v=TLSRPTv1; rua=mailto:a@b.example,", nil},
