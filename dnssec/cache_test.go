@@ -112,7 +112,7 @@ func TestFlight(t *testing.T) {
 	tr := tallTree(t, zonesign.NSEC)
 	s := &slow{tr.World, make(chan resolver.Question, 1000), make(chan struct{})}
 	v := tr.validator(t)
-	v.Source = s
+	v.Source, v.NoLookAhead = s, false
 	const n = 20
 	ctx, cancel := context.WithCancel(context.Background())
 	results := make([]error, n)
@@ -175,5 +175,42 @@ func TestSpansAreBounded(t *testing.T) {
 	s, _ := v.spans.get(root)
 	if len(s.nsecs) > maxSpansPerZone {
 		t.Errorf("%d spans", len(s.nsecs))
+	}
+}
+
+// TestLookAhead: after the answer, all that its proof needs is asked at once.
+func TestLookAhead(t *testing.T) {
+	tr := tallTree(t, zonesign.NSEC)
+	s := &slow{tr.World, make(chan resolver.Question, 100), make(chan struct{})}
+	v := tr.validator(t)
+	v.Source, v.NoLookAhead = s, false
+	done := make(chan error)
+	go func() {
+		_, err := v.Lookup(context.Background(), "mx.example.org", resolver.TypeA)
+		done <- err
+	}()
+	if q, want := <-s.asked, (resolver.Question{Name: "mx.example.org", Type: resolver.TypeA}); q != want {
+		t.Errorf("first %v, want %v", q, want)
+	}
+	s.release <- struct{}{}
+	got := make(map[resolver.Question]bool)
+	for range 5 {
+		got[<-s.asked] = true // none of them is answered before all are asked
+	}
+	close(s.release)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	for _, q := range []resolver.Question{
+		{Name: ".", Type: resolver.TypeDNSKEY},
+		{Name: "org", Type: resolver.TypeDS}, {Name: "org", Type: resolver.TypeDNSKEY},
+		{Name: "example.org", Type: resolver.TypeDS}, {Name: "example.org", Type: resolver.TypeDNSKEY},
+	} {
+		if !got[q] {
+			t.Errorf("%v was not asked early", q)
+		}
+	}
+	if len(s.asked) != 0 || len(v.early.waiting) != 0 {
+		t.Errorf("%d more questions, %d replies left over", len(s.asked), len(v.early.waiting))
 	}
 }

@@ -61,10 +61,20 @@ func zoneLines[R dns.RR](rrs []R) []string {
 	return lines
 }
 
+// known returns what is remembered of a name as the top of a zone.
+func (l *lookup) known(n name) *cut {
+	c, ok := l.v.zones.get(n)
+	if !ok || l.now.Before(c.since) || !l.now.Before(c.expires) {
+		return nil
+	}
+	return c
+}
+
 // zoneOf walks down from the closest anchor above owner to target and returns
 // the last zone on the way; nil if no anchor rules the name. Walking stops at
-// the first zone that is not signed.
-func (l *lookup) zoneOf(ctx context.Context, owner, target name) (*cut, error) {
+// the first zone that is not signed. Signed says that target is what a signature
+// names as its zone.
+func (l *lookup) zoneOf(ctx context.Context, owner, target name, signed bool) (*cut, error) {
 	v := l.v
 	nta, ntaZone := v.nta(owner, l.now)
 	top, ok := v.anchors.closest(owner)
@@ -73,6 +83,9 @@ func (l *lookup) zoneOf(ctx context.Context, owner, target name) (*cut, error) {
 	}
 	if !ok {
 		return nil, nil
+	}
+	if signed && !v.NoLookAhead && l.known(target) == nil {
+		defer l.lookAhead(ctx, top, target)()
 	}
 	cur, err := l.enter(ctx, top, nil)
 	if err != nil {
@@ -126,7 +139,7 @@ type flight struct {
 // at an anchor. The search goes on when one of those who wait gives up.
 func (l *lookup) enter(ctx context.Context, zone name, parent *cut) (*cut, error) {
 	v := l.v
-	if c, ok := v.zones.get(zone); ok && !l.now.Before(c.since) && l.now.Before(c.expires) {
+	if c := l.known(zone); c != nil {
 		return c, nil
 	}
 	if l.budget.fetches <= 0 {

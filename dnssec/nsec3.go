@@ -184,11 +184,10 @@ func (s *nsec3s) deny(n name, t uint16) (denied, bool, *fault) {
 		return denied{}, false, f
 	}
 	out := denied{optOut: next.optOut, expires: earlier(closest.expires, next.expires)}
-	whole, ok, f := s.denyWildcard(out, encloser, t)
-	if !ok && f == nil && out.optOut && t == dns.TypeDS {
+	if out.optOut && t == dns.TypeDS {
 		return out, true, nil // Section 8.6: the delegation, if there is one, is unsigned
 	}
-	return whole, ok, f
+	return s.denyWildcard(out, encloser, t)
 }
 
 // denyWildcard finishes a proof: what the wildcard at the closest encloser would

@@ -92,7 +92,7 @@ func (l *lookup) accept(ctx context.Context, set *rrset) error {
 	if !signed {
 		target = owner
 	}
-	c, err := l.zone(ctx, owner, target)
+	c, err := l.zone(ctx, owner, target, signed)
 	if err != nil {
 		return err
 	}
@@ -123,8 +123,8 @@ func cutEnd(c *cut, fallback time.Time) time.Time {
 
 // zone is zoneOf with errors that name the question, and with bogus zones as
 // errors.
-func (l *lookup) zone(ctx context.Context, owner, target name) (*cut, error) {
-	c, err := l.zoneOf(ctx, owner, target)
+func (l *lookup) zone(ctx context.Context, owner, target name, signed bool) (*cut, error) {
+	c, err := l.zoneOf(ctx, owner, target, signed)
 	switch {
 	case err != nil:
 		return nil, l.named(err)
@@ -210,7 +210,7 @@ func (l *lookup) negative(ctx context.Context, n name) (resolver.RCode, error) {
 	if !signed {
 		target = owner
 	}
-	c, err := l.zone(ctx, owner, target)
+	c, err := l.zone(ctx, owner, target, signed)
 	if err != nil {
 		return 0, err
 	}
@@ -252,12 +252,12 @@ func (l *lookup) deny(n name, c *cut, authority sets) (resolver.RCode, error) {
 			expires = earlier(expires, l.now.Add(negativeTTL(authority)))
 		}
 	}
-	if d.optOut {
+	if d.optOut { // the name may exist in an unsigned zone: what the server says is all there is
 		l.part(c, resolver.Insecure, optOutFault(n, c), expires)
-	} else {
-		l.remember(c, records)
-		l.part(c, resolver.Secure, nil, expires)
+		return resolver.RCode(l.reply.Rcode), nil
 	}
+	l.remember(c, records)
+	l.part(c, resolver.Secure, nil, expires)
 	if d.nxdomain {
 		return resolver.NXDomain, nil
 	}

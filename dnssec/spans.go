@@ -109,8 +109,8 @@ func (l *lookup) knownZone(n name) *cut {
 	}
 	var cur *cut
 	for i := top.labels(); i <= n.labels(); i++ {
-		c, ok := l.v.zones.get(n.ancestor(i))
-		if !ok || l.now.Before(c.since) || !l.now.Before(c.expires) {
+		c := l.known(n.ancestor(i))
+		if c == nil {
 			continue
 		}
 		switch c.kind {

@@ -45,9 +45,8 @@ func (s *survey) run(ctx context.Context) (*cut, error) {
 // fetch asks the source about the name under survey.
 func (s *survey) fetch(ctx context.Context, t uint16) (*dns.Msg, error) {
 	s.budget.fetches--
-	s.v.stats.fetches.Add(1)
 	q := resolver.Question{Name: s.zone.String(), Type: resolver.Type(t)}
-	r, err := s.v.Source.Fetch(ctx, q)
+	r, err := s.v.ask(ctx, q)
 	if err != nil {
 		return nil, err
 	}

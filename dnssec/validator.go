@@ -52,12 +52,17 @@ type Validator struct {
 	// KeepProof keeps signatures and denials in Answer.Proof. What is absent is
 	// then not answered from memory, which holds no signatures.
 	KeepProof bool
+	// NoLookAhead asks one question after the other. By default all that the
+	// chain to a zone needs is asked at once, which is of no use with a source
+	// that answers without waiting, such as zone files.
+	NoLookAhead bool
 
 	once    sync.Once
 	anchors *Anchors
 	zones   *lru[*cut]
 	spans   *lru[*spans]
 	flights flights
+	early   early
 	signed  atomic.Bool // a signature was seen: the source serves DNSSEC
 	stats   counters
 }
@@ -95,6 +100,7 @@ func (v *Validator) prepare() {
 	v.zones = newLRU[*cut](maxZones)
 	v.spans = newLRU[*spans](maxZonesWithSpans)
 	v.flights.running = make(map[name]*flight)
+	v.early.waiting = make(map[resolver.Question]*earlyReply)
 }
 
 // note remembers that the source serves signatures, once it has: from then on
