@@ -26,12 +26,12 @@ type earlyReply struct {
 }
 
 // lookAhead asks for what proving the zones from top down to signer will need
-// and nobody has. The function that it returns forgets what was not used.
+// and nobody has. The function that it returns forgets the replies.
 func (l *lookup) lookAhead(ctx context.Context, top, signer name) (forget func()) {
 	var started []resolver.Question
 	ask := func(zone name, t uint16) {
 		q := resolver.Question{Name: zone.String(), Type: resolver.Type(t)}
-		if len(started) < maxAhead && l.budget.fetches > 0 && l.v.askEarly(ctx, q) {
+		if len(started) < maxAhead && l.budget.fetches > 0 && l.askEarly(ctx, zone, q) {
 			l.budget.fetches--
 			started = append(started, q)
 		}
@@ -47,17 +47,21 @@ func (l *lookup) lookAhead(ctx context.Context, top, signer name) (forget func()
 		ask(zone, dns.TypeDNSKEY)
 	}
 	return func() {
+		l.v.early.mu.Lock()
+		defer l.v.early.mu.Unlock()
 		for _, q := range started {
-			l.v.early.take(q)
+			delete(l.v.early.waiting, q)
 		}
 	}
 }
 
-// askEarly reports whether it is the one to ask.
-func (v *Validator) askEarly(ctx context.Context, q resolver.Question) bool {
+// askEarly asks unless somebody is at it, and reports whether it did.
+func (l *lookup) askEarly(ctx context.Context, zone name, q resolver.Question) bool {
+	v := l.v
 	v.early.mu.Lock()
 	defer v.early.mu.Unlock()
-	if v.early.waiting[q] != nil {
+	// In this order: what was under way a moment ago is known now.
+	if v.early.waiting[q] != nil || v.flights.under(zone) || l.known(zone) != nil {
 		return false
 	}
 	r := &earlyReply{done: make(chan struct{})}
@@ -72,18 +76,11 @@ func (v *Validator) askEarly(ctx context.Context, q resolver.Question) bool {
 	return true
 }
 
-// take returns the question's early reply, if there is one, for one use.
-func (e *early) take(q resolver.Question) *earlyReply {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	r := e.waiting[q]
-	delete(e.waiting, q)
-	return r
-}
-
 // ask fetches a reply about a zone, or waits for the one that is on its way.
 func (v *Validator) ask(ctx context.Context, q resolver.Question) (*resolver.Reply, error) {
-	r := v.early.take(q)
+	v.early.mu.Lock()
+	r := v.early.waiting[q]
+	v.early.mu.Unlock()
 	if r == nil {
 		v.stats.fetches.Add(1)
 		return v.Source.Fetch(ctx, q)

@@ -112,7 +112,7 @@ func TestFlight(t *testing.T) {
 	tr := tallTree(t, zonesign.NSEC)
 	s := &slow{tr.World, make(chan resolver.Question, 1000), make(chan struct{})}
 	v := tr.validator(t)
-	v.Source, v.NoLookAhead = s, false
+	v.Source = s
 	const n = 20
 	ctx, cancel := context.WithCancel(context.Background())
 	results := make([]error, n)

@@ -11,12 +11,13 @@ import (
 
 // scratch is the memory in which one RRset is brought into canonical form.
 type scratch struct {
-	rr     []byte // records packed one after the other
+	msg    dns.Msg
+	wire   []byte // the records as a message, not compressed
 	rdatas [][]byte
 	signed []byte // what the signature was made over
 }
 
-var scratches = sync.Pool{New: func() any { return &scratch{rr: make([]byte, 4096)} }}
+var scratches = sync.Pool{New: func() any { return &scratch{wire: make([]byte, 4096)} }}
 
 // rdataNames tells where in the RDATA of a type domain names lie that the
 // canonical form has in lower case (RFC 4034, Section 6.2, without NSEC as
@@ -90,23 +91,27 @@ func (s *scratch) signedData(set *rrset, sig *dns.RRSIG, signer name) ([]byte, b
 	return out, true
 }
 
-// packSet fills s.rdatas with the canonical RDATA of the set, sorted.
+// packSet fills s.rdatas with the canonical RDATA of the set, sorted. It packs a
+// whole message because dns.PackRR writes into the record, which others read.
 func (s *scratch) packSet(set *rrset) bool {
 	s.rdatas = s.rdatas[:0]
-	off := 0
-	for _, rr := range set.rrs {
-		for need := dns.Len(rr) + 16; len(s.rr)-off < need; {
-			s.rr = append(s.rr[:off], make([]byte, 2*len(s.rr)+need)...)
-		}
-		end, err := dns.PackRR(rr, s.rr, off, nil, false)
-		if err != nil {
+	s.msg.Answer = set.rrs
+	wire, err := s.msg.PackBuffer(s.wire[:cap(s.wire)])
+	s.msg.Answer = nil
+	if err != nil {
+		return false
+	}
+	s.wire = wire
+	for off := messageHeader; off < len(wire); {
+		start := nameEnd(wire, off) + 10 // type, class, TTL, length
+		if start > len(wire) {
 			return false
 		}
-		start := nameEnd(s.rr[:end], off) + 10
-		if start > end {
+		end := start + int(binary.BigEndian.Uint16(wire[start-2:]))
+		if end > len(wire) {
 			return false
 		}
-		rdata := s.rr[start:end:end]
+		rdata := wire[start:end:end]
 		from, to := rdataNames(set.typ, rdata)
 		if from < to {
 			lower(rdata[from:to])
@@ -117,6 +122,8 @@ func (s *scratch) packSet(set *rrset) bool {
 	slices.SortFunc(s.rdatas, bytes.Compare)
 	return true
 }
+
+const messageHeader = 12 // bytes; RFC 1035, Section 4.1.1
 
 // ownerLabels counts labels as the Labels field does: an asterisk in front does
 // not count (RFC 4034, Section 3.1.3).

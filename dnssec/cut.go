@@ -128,6 +128,13 @@ type flights struct {
 	running map[name]*flight
 }
 
+// under reports whether the zone is being looked up.
+func (f *flights) under(zone name) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.running[zone] != nil
+}
+
 type flight struct {
 	done  chan struct{}
 	cut   *cut

@@ -48,7 +48,7 @@ func (c *checker) verify(set *rrset, zone *keySet) (proof, *fault) {
 	}
 	s := scratches.Get().(*scratch)
 	defer func() {
-		if cap(s.rr)+cap(s.signed) <= 64<<10 {
+		if cap(s.wire)+cap(s.signed) <= 64<<10 {
 			scratches.Put(s)
 		}
 	}()
