@@ -428,3 +428,32 @@ func TestInvalidName(t *testing.T) {
 		t.Error("RRSIG was asked")
 	}
 }
+
+// TestNSEC3Ignored: records that cannot be of the proof are as if absent.
+func TestNSEC3Ignored(t *testing.T) {
+	b := newBudget()
+	c := checker{now: testNow, budget: &b}
+	good := rr(t, "0p9mhaveqvm6t7vbl5lop2u3t2rp3tom.example. NSEC3 1 0 12 AABBCCDD 2T7B4G4VSA5SMI47K61MV5BV1A22BOJR A").(*dns.NSEC3)
+	for name, change := range map[string]func(*dns.NSEC3){
+		"algorithm":  func(n *dns.NSEC3) { n.Hash = 2 },
+		"flags":      func(n *dns.NSEC3) { n.Flags = 2 },
+		"parameters": func(n *dns.NSEC3) { n.Iterations = 11 },
+		"salt":       func(n *dns.NSEC3) { n.Salt = "AABBCCDE" },
+		"next":       func(n *dns.NSEC3) { n.NextDomain = "2T7B" },
+		"owner":      func(n *dns.NSEC3) { n.Hdr.Name = "short.example." },
+		"zone":       func(n *dns.NSEC3) { n.Hdr.Name = "0p9mhaveqvm6t7vbl5lop2u3t2rp3tom.sub.example." },
+	} {
+		s := nsec3s{checker: &c, zone: "\x07example\x00"}
+		bad := dns.Copy(good).(*dns.NSEC3)
+		change(bad)
+		for _, n := range []*dns.NSEC3{good, bad} {
+			owner, _ := parseName(n.Hdr.Name)
+			if f := s.add(owner, n, testExpiry); f != nil {
+				t.Errorf("%s: %s", name, f.text)
+			}
+		}
+		if len(s.all) != 1 {
+			t.Errorf("%s: %d records taken, want 1", name, len(s.all))
+		}
+	}
+}
