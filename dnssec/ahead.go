@@ -66,24 +66,22 @@ func (l *lookup) askEarly(ctx context.Context, zone name, q resolver.Question) b
 	}
 	r := &earlyReply{done: make(chan struct{})}
 	v.early.waiting[q] = r
-	v.stats.fetches.Add(1)
 	go func() {
 		defer close(r.done)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
 		defer cancel()
-		r.reply, r.err = v.Source.Fetch(ctx, q)
+		r.reply, r.err = v.fetch(ctx, q, nil)
 	}()
 	return true
 }
 
 // ask fetches a reply about a zone, or waits for the one that is on its way.
-func (v *Validator) ask(ctx context.Context, q resolver.Question) (*resolver.Reply, error) {
+func (v *Validator) ask(ctx context.Context, q resolver.Question, avoid []string) (*resolver.Reply, error) {
 	v.early.mu.Lock()
 	r := v.early.waiting[q]
 	v.early.mu.Unlock()
-	if r == nil {
-		v.stats.fetches.Add(1)
-		return v.Source.Fetch(ctx, q)
+	if r == nil || len(avoid) > 0 {
+		return v.fetch(ctx, q, avoid)
 	}
 	select {
 	case <-r.done:

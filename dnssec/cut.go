@@ -178,7 +178,7 @@ func (v *Validator) fly(ctx context.Context, f *flight, zone name, parent *cut, 
 	defer cancel()
 	b := newBudget()
 	s := &survey{v: v, zone: zone, parent: parent, checker: v.newChecker(now, &b)}
-	f.cut, f.err = s.run(ctx)
+	f.cut, f.err = s.runTwice(ctx)
 	full := newBudget()
 	f.spent = budget{full.signatures - b.signatures, full.hashes - b.hashes, full.fetches - b.fetches}
 	if f.cut != nil && f.err == nil {

@@ -29,6 +29,9 @@ type lookup struct {
 	proof   resolver.Proof
 	reply   *dns.Msg
 	direct  name // the name that reply was asked for
+
+	servers []string // those that replied
+	avoid   []string // those that did the first time
 }
 
 func newLookup(v *Validator, n name, t resolver.Type) *lookup {
@@ -142,12 +145,12 @@ func (l *lookup) fetch(ctx context.Context, n name) (*dns.Msg, error) {
 	if l.budget.fetches--; l.budget.fetches < 0 {
 		return nil, l.limit("the lookup needs more than %d queries", maxFetches)
 	}
-	l.v.stats.fetches.Add(1)
 	q := resolver.Question{Name: n.String(), Type: resolver.Type(l.typ)}
-	r, err := l.v.Source.Fetch(ctx, q)
+	r, err := l.v.fetch(ctx, q, l.avoid)
 	if err != nil {
 		return nil, l.named(err)
 	}
+	l.servers = append(l.servers, r.Server)
 	if rc := r.Msg.Rcode; rc != dns.RcodeSuccess && rc != dns.RcodeNameError {
 		return nil, l.named(failed(q, r))
 	}

@@ -15,6 +15,9 @@ type survey struct {
 	v      *Validator
 	zone   name
 	parent *cut // nil at a trust anchor
+
+	servers []string // those that replied
+	avoid   []string // those that did the first time
 }
 
 func (s *survey) run(ctx context.Context) (*cut, error) {
@@ -46,10 +49,11 @@ func (s *survey) run(ctx context.Context) (*cut, error) {
 func (s *survey) fetch(ctx context.Context, t uint16) (*dns.Msg, error) {
 	s.budget.fetches--
 	q := resolver.Question{Name: s.zone.String(), Type: resolver.Type(t)}
-	r, err := s.v.ask(ctx, q)
+	r, err := s.v.ask(ctx, q, s.avoid)
 	if err != nil {
 		return nil, err
 	}
+	s.servers = append(s.servers, r.Server)
 	if rc := r.Msg.Rcode; rc != dns.RcodeSuccess && rc != dns.RcodeNameError {
 		return nil, failed(q, r)
 	}

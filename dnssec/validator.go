@@ -147,5 +147,5 @@ func (v *Validator) Lookup(ctx context.Context, domain string, t resolver.Type) 
 	}
 	l := newLookup(v, n, t)
 	defer l.count()
-	return l.run(ctx)
+	return l.runTwice(ctx)
 }

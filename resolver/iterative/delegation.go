@@ -13,6 +13,7 @@ import (
 // that was taken away would live on for ever by them.
 type delegation struct {
 	zone    string
+	server  string // who referred
 	hosts   []string
 	glue    map[string][]netip.Addr
 	ds      []dns.RR // DS records with their signatures

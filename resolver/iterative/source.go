@@ -84,6 +84,19 @@ func (s *Source) now() time.Time {
 
 // Fetch implements resolver.Source.
 func (s *Source) Fetch(ctx context.Context, q resolver.Question) (*resolver.Reply, error) {
+	return s.FetchElsewhere(ctx, q, nil)
+}
+
+// FetchElsewhere is Fetch that asks the named servers, and believes a remembered
+// referral, only where nothing else is left. It is for replies that turned out
+// to be bogus: one of several servers may have an old copy of the zone.
+func (s *Source) FetchElsewhere(ctx context.Context, q resolver.Question, avoid []string) (*resolver.Reply, error) {
+	avoided := make(map[netip.Addr]bool)
+	for _, server := range avoid {
+		if a, err := netip.ParseAddr(server); err == nil {
+			avoided[a] = true
+		}
+	}
 	s.once.Do(s.prepare)
 	name := dns.CanonicalName(q.Name)
 	if _, ok := dns.IsDomainName(name); !ok {
@@ -91,7 +104,7 @@ func (s *Source) Fetch(ctx context.Context, q resolver.Question) (*resolver.Repl
 	}
 	own, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
-	w := &walk{s: s, asked: q}
+	w := &walk{s: s, asked: q, avoid: avoided}
 	reply, err := w.resolve(own, name, uint16(q.Type))
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()

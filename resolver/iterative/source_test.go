@@ -2,6 +2,7 @@ package iterative
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -185,6 +186,48 @@ func TestOddServers(t *testing.T) {
 			in.hosts["127.0.0.2"].lies(tamper)
 			if got, want := show(fetch(t, in.source(), "deep.down.odd TXT")), `NOERROR "`+big+`"`; got != want {
 				t.Errorf("got %s, want %s; asked %q", got, want, in.hosts["127.0.0.2"].questions())
+			}
+		})
+	}
+}
+
+// TestStaleSecondary has two servers of a zone of which one has signatures that
+// are over: the answer comes from the other, whichever was asked first.
+func TestStaleSecondary(t *testing.T) {
+	for _, stale := range []uint16{dns.TypeA, dns.TypeDNSKEY, dns.TypeDS} {
+		t.Run(dns.TypeToString[stale], func(t *testing.T) {
+			zone := func(old bool, origin, text, owner string) *zonesign.Signed {
+				z := signZone(t, origin, text)
+				if old && len(z.Signatures(owner, stale)) > 0 {
+					if err := z.Resign(owner, stale, testBegin, testNow.Add(-time.Hour)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				return z
+			}
+			owner := map[uint16]string{dns.TypeA: "www.zone.", dns.TypeDNSKEY: "zone.", dns.TypeDS: "zone."}[stale]
+			leaf := func(old bool) *zonesign.Signed {
+				return zone(old, "zone.", "@ NS a\n@ NS b\na A 127.0.0.3\nb A 127.0.0.4\nwww A 192.0.2.1\n", owner)
+			}
+			root := func(old bool) *zonesign.Signed {
+				return zone(old, ".", "@ NS ns.root.\nns.root. A 127.0.0.1\nzone. NS a.zone.\nzone. NS b.zone.\n"+
+					"a.zone. A 127.0.0.3\nb.zone. A 127.0.0.4\n"+leaf(false).DS(), owner)
+			}
+			in := newInternet(t, map[string][]*zonesign.Signed{
+				"127.0.0.1": {root(true)}, "127.0.0.2": {root(false)}, "127.0.0.3": {leaf(true)}, "127.0.0.4": {leaf(false)},
+			})
+			anchors, err := dnssec.ParseAnchors(strings.NewReader(root(false).DS()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 8 { // the first server is a matter of chance
+				s := in.source()
+				s.Hints.add("ns.root.", netip.MustParseAddr("127.0.0.2"))
+				v := &dnssec.Validator{Source: s, Anchors: anchors, Time: func() time.Time { return testNow }}
+				a, err := v.Lookup(context.Background(), "www.zone", resolver.TypeA)
+				if err != nil || a.Status != resolver.Secure {
+					t.Fatalf("got %v, %v", a, err)
+				}
 			}
 		})
 	}

@@ -3,6 +3,7 @@ package iterative
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -20,6 +21,8 @@ type walk struct {
 	hosts   int      // name servers looked up
 	absent  int      // of them, those without address
 	pending []string // name servers being looked up, the outermost first
+
+	avoid map[netip.Addr]bool // servers to be asked only if there is no other
 }
 
 func (w *walk) fail(reason resolver.Reason, format string, args ...any) error {
@@ -32,9 +35,9 @@ func (w *walk) fail(reason resolver.Reason, format string, args ...any) error {
 func (w *walk) resolve(ctx context.Context, n string, t uint16) (*resolver.Reply, error) {
 	top := n
 	if t == dns.TypeDS && n != "." { // RFC 4035, Section 3.1.4.1: the parent has it
-		if d, ok := w.s.delegations.get(n); ok && w.s.now().Before(d.expires) {
+		if d, ok := w.s.delegations.get(n); ok && w.s.now().Before(d.expires) && len(w.avoid) == 0 {
 			if m := d.dsReply(); m != nil {
-				return &resolver.Reply{Msg: m, Server: "referral to " + resolver.CanonicalName(n)}, nil
+				return &resolver.Reply{Msg: m, Server: d.server}, nil
 			}
 		}
 		top = parent(n)
@@ -49,6 +52,7 @@ func (w *walk) resolve(ctx context.Context, n string, t uint16) (*resolver.Reply
 			reply.Msg = trim(reply.Msg, d.zone)
 			return reply, nil
 		}
+		next.server = reply.Server
 		w.s.delegations.put(next.zone, next)
 		if t == dns.TypeDS && next.zone == n {
 			if m := next.dsReply(); m != nil {
@@ -110,11 +114,20 @@ func (w *walk) query(ctx context.Context, d *delegation, n string, t uint16) (*r
 	var last *resolver.Reply
 	lastErr := w.fail(resolver.Unreachable, "no server of %s has an address", d.zone)
 	asked := make(map[netip.Addr]bool)
+	maps.Copy(asked, w.avoid)
+	spared := false // whether the servers to avoid are in the running again
 	hosts := w.hostsOf(d)
 	for tried := 0; tried < maxServersTried; {
 		addr, ok, err := w.nextServer(ctx, hosts, asked)
 		if err != nil {
 			return nil, err
+		}
+		if !ok && !spared && len(w.avoid) > 0 {
+			spared = true
+			for a := range w.avoid {
+				delete(asked, a)
+			}
+			continue
 		}
 		if !ok {
 			break
