@@ -260,6 +260,10 @@ func TestParseHints(t *testing.T) {
 			t.Errorf("%q was taken", text)
 		}
 	}
+	local, err := ParseHints(strings.NewReader(". NS a.root.\na.root. A 127.0.0.1\n"))
+	if err != nil || !local.Loopback() || h.Loopback() || RootHints().Loopback() {
+		t.Errorf("loopback: %v", err)
+	}
 	if got := len(RootHints().hosts); got != 13 {
 		t.Errorf("%d root servers", got)
 	}

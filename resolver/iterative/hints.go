@@ -99,3 +99,14 @@ func address(rr dns.RR) (netip.Addr, bool) {
 	}
 	return netip.Addr{}, false
 }
+
+// Loopback reports whether some root server is on a loopback address: then the
+// tree is one on this host, and Source.Loopback should be set.
+func (h *Hints) Loopback() bool {
+	for _, addrs := range h.addrs {
+		if slices.ContainsFunc(addrs, netip.Addr.IsLoopback) {
+			return true
+		}
+	}
+	return false
+}
