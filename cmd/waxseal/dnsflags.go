@@ -3,14 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/waxseal/waxseal/dnssec"
+	"github.com/waxseal/waxseal/domain"
 	"github.com/waxseal/waxseal/resolver"
-	"github.com/waxseal/waxseal/resolver/upstream"
 	"github.com/waxseal/waxseal/resolver/zonefile"
 )
 
@@ -22,16 +20,30 @@ type dnsFlags struct {
 	servers     []string
 	recursive   bool
 	rootHints   string
+	port        uint16
+	noQMin      bool
 	trustAnchor string
+	ntas        []string
+	acceptSHA1  bool
 	dnssec      string
 	zones       []string
 	at          string
+
+	// What a command may ask for beside the flags.
+	trace     func(exchange) // told of every query; nil tells nobody
+	keepProof bool           // answers are passed on with their signatures
 }
 
 func (f *dnsFlags) register(cmd *cobra.Command) {
 	fs := cmd.Flags()
-	fs.StringArrayVar(&f.servers, "dns", nil, "ask this DNS server, `ADDR[:PORT]` (repeatable; default: the system's resolvers)")
-	fs.StringVar(&f.trustAnchor, "trust-anchor", "", "trust the DS or DNSKEY records in this `FILE` (default: the root's built-in keys)")
+	fs.StringArrayVar(&f.servers, "dns", nil, "ask this DNS server, `ADDR[:PORT]` or tls://ADDR[:PORT][#NAME] (repeatable; default: the system's resolvers)")
+	fs.BoolVar(&f.recursive, "recursive", false, "ask nobody's resolver: go down from the root servers")
+	fs.StringVar(&f.rootHints, "root-hints", "", "with --recursive: the root servers are in this `FILE` (default: the built-in list)")
+	fs.Uint16Var(&f.port, "dns-port", 53, "with --recursive: the `PORT` at which servers are asked, for a tree of your own")
+	fs.BoolVar(&f.noQMin, "no-qmin", false, "with --recursive: send the whole name to every server (no QNAME minimisation)")
+	fs.StringVar(&f.trustAnchor, "trust-anchor", "", "trust the DS or DNSKEY records in this `FILE`, an empty one: none (default: the root's built-in keys)")
+	fs.StringArrayVar(&f.ntas, "nta", nil, "do not validate this `ZONE` and what is below it (negative trust anchor, repeatable)")
+	fs.BoolVar(&f.acceptSHA1, "accept-sha1", false, "take signatures with SHA-1 for proof; without it such zones count as unsigned")
 	fs.StringVar(&f.dnssec, "dnssec", "auto", "auto: validate, and say where that is not possible; require: that is an error; off")
 	fs.StringArrayVar(&f.zones, "zone", nil, "answer from this RFC 1035 `FILE` alone, no network (repeatable)")
 	fs.StringVar(&f.at, "at", "", "evaluate signatures and expiry as of this `TIME` (RFC 3339)")
@@ -49,173 +61,135 @@ func (f *dnsFlags) clock() (func() time.Time, error) {
 	return func() time.Time { return t }, nil
 }
 
-// resolver builds what the flags ask for.
-func (f *dnsFlags) resolver() (resolver.Resolver, error) {
+// validate refuses flags that contradict each other.
+func (f *dnsFlags) validate() error {
 	switch f.dnssec {
 	case "auto", "require", "off":
 	default:
-		return nil, usage(fmt.Errorf("--dnssec %q is not known", f.dnssec), "use auto, require or off")
+		return usage(fmt.Errorf("--dnssec %q is not known", f.dnssec), "use auto, require or off")
+	}
+	switch {
+	case len(f.zones) > 0 && len(f.servers) > 0:
+		return usage(errors.New("--zone and --dns together"), "--zone answers from files alone; leave one of them out")
+	case len(f.zones) > 0 && f.recursive:
+		return usage(errors.New("--zone and --recursive together"), "--zone answers from files alone; leave one of them out")
+	case len(f.servers) > 0 && f.recursive:
+		return usage(errors.New("--dns and --recursive together"), "--recursive asks the servers of each zone itself; leave one of them out")
+	case !f.recursive && (f.rootHints != "" || f.noQMin || f.port != 53 && f.port != 0):
+		return usage(errors.New("--root-hints, --dns-port and --no-qmin are for --recursive"), "add --recursive")
+	case f.dnssec == "off" && (f.trustAnchor != "" || len(f.ntas) > 0 || f.acceptSHA1):
+		return usage(errors.New("--dnssec off validates nothing"), "leave out --trust-anchor, --nta and --accept-sha1, or --dnssec off")
+	}
+	return nil
+}
+
+// lookups is what the flags ask for, from the bottom up.
+type lookups struct {
+	source    resolver.Source
+	validator *dnssec.Validator // nil if nothing is validated
+	cache     *resolver.Cache
+	unproven  string // why nothing is validated
+}
+
+// resolver builds what the flags ask for.
+func (f *dnsFlags) resolver() (resolver.Resolver, error) {
+	l, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	return l.cache, nil
+}
+
+// open builds what the flags ask for, with its parts.
+func (f *dnsFlags) open() (*lookups, error) {
+	if err := f.validate(); err != nil {
+		return nil, err
 	}
 	if len(f.zones) > 0 {
-		if len(f.servers) > 0 {
-			return nil, usage(errors.New("--zone and --dns together"), "--zone answers from files alone; leave one of them out")
-		}
 		zones, err := loadZones(f.zones)
 		if err != nil {
 			return nil, err
 		}
-		return f.zoneResolver(zones)
+		return f.openZones(zones)
 	}
-	servers, err := f.serverList()
+	src, err := f.network()
 	if err != nil {
 		return nil, err
 	}
-	client := &upstream.Client{Servers: servers, DNSSEC: f.dnssec != "off"}
 	if f.dnssec == "off" {
-		return f.cached(&resolver.Unvalidated{Source: client, Status: resolver.Indeterminate})
+		return f.unvalidated(src, resolver.Indeterminate, "nothing was validated, as --dnssec off asks")
 	}
-	return f.validated(client)
+	return f.validated(src)
 }
 
-// zoneResolver answers from zones alone. Without a trust anchor nothing in them
-// can be proven, and they count as unsigned.
+// zoneResolver answers from zones alone.
 func (f *dnsFlags) zoneResolver(zones *zonefile.Zones) (resolver.Resolver, error) {
+	l, err := f.openZones(zones)
+	if err != nil {
+		return nil, err
+	}
+	return l.cache, nil
+}
+
+// openZones answers from zones alone. Without a trust anchor nothing in them can
+// be proven, and they count as unsigned.
+func (f *dnsFlags) openZones(zones *zonefile.Zones) (*lookups, error) {
 	if f.dnssec != "off" && f.trustAnchor != "" {
 		return f.validated(zones)
 	}
 	if f.dnssec == "require" {
 		return nil, usage(errors.New("--dnssec require with --zone, and no trust anchor"), "name the zone's key with --trust-anchor FILE")
 	}
-	return f.cached(&resolver.Unvalidated{Source: zones, Status: resolver.Insecure})
+	why := "zone files without --trust-anchor count as unsigned"
+	if f.dnssec == "off" {
+		why = "nothing was validated, as --dnssec off asks"
+	}
+	return f.unvalidated(zones, resolver.Insecure, why)
 }
 
-// validated proves what the source says.
-func (f *dnsFlags) validated(src resolver.Source) (resolver.Resolver, error) {
+// unvalidated believes what the source says.
+func (f *dnsFlags) unvalidated(src resolver.Source, status resolver.Status, why string) (*lookups, error) {
 	clock, err := f.clock()
 	if err != nil {
 		return nil, err
 	}
-	v := &dnssec.Validator{Source: src, Time: clock, RequireDNSSEC: f.dnssec == "require"}
+	src = f.traced(src)
+	u := &resolver.Unvalidated{Source: src, Status: status, Time: clock}
+	return &lookups{source: src, cache: cached(u, clock), unproven: why}, nil
+}
+
+// validated proves what the source says.
+func (f *dnsFlags) validated(src resolver.Source) (*lookups, error) {
+	clock, err := f.clock()
+	if err != nil {
+		return nil, err
+	}
+	src = f.traced(src)
+	v := &dnssec.Validator{
+		Source: src, Time: clock,
+		RequireDNSSEC: f.dnssec == "require", AcceptSHA1: f.acceptSHA1, KeepProof: f.keepProof,
+	}
 	if f.trustAnchor != "" {
 		if v.Anchors, err = loadAnchors(f.trustAnchor); err != nil {
 			return nil, err
 		}
 	}
-	return f.cached(v)
-}
-
-func (f *dnsFlags) cached(r resolver.Resolver) (resolver.Resolver, error) {
-	return &resolver.Cache{Resolver: r, MaxBytes: cacheBytes}, nil
-}
-
-func loadAnchors(path string) (*dnssec.Anchors, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, fail(err, "--trust-anchor takes a file with DS or DNSKEY records in zone format")
-	}
-	defer file.Close()
-	anchors, err := dnssec.ParseAnchors(file)
-	if err != nil {
-		return nil, fail(fmt.Errorf("%s: %w", path, err), "--trust-anchor takes a file with DS or DNSKEY records in zone format")
-	}
-	return anchors, nil
-}
-
-// serverList is what --dns says, or the system's configuration.
-func (f *dnsFlags) serverList() ([]resolver.Server, error) {
-	if len(f.servers) > 0 {
-		servers, err := upstream.ParseServers(f.servers)
-		if err != nil {
-			return nil, usage(fmt.Errorf("--dns: %w", err), "write it like 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53")
-		}
-		return servers, nil
-	}
-	const path = "/etc/resolv.conf"
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, fail(fmt.Errorf("the system's resolvers are not known: %w", err), "name a server with --dns ADDR")
-	}
-	defer file.Close()
-	servers, err := upstream.ParseResolvConf(file)
-	if err != nil {
-		return nil, fail(fmt.Errorf("%s: %w", path, err), "name a server with --dns ADDR")
-	}
-	return servers, nil
-}
-
-func loadZones(paths []string) (*zonefile.Zones, error) {
-	zones := new(zonefile.Zones)
-	for _, path := range paths {
-		if err := loadZone(zones, path); err != nil {
-			return nil, err
-		}
-	}
-	return zones, nil
-}
-
-func loadZone(zones *zonefile.Zones, path string) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return fail(err, "--zone takes a file in RFC 1035 format")
-	}
-	defer file.Close()
-	if err := zones.Add(file, path); err != nil {
-		return fail(err, "each line is NAME [TTL] [CLASS] TYPE DATA; names without a final dot are relative to $ORIGIN")
-	}
-	return nil
-}
-
-// failOn is the --fail-on flag: words that make the exit code 3.
-type failOn struct{ words []string }
-
-func (f *failOn) register(cmd *cobra.Command, example string) {
-	cmd.Flags().StringSliceVar(&f.words, "fail-on", nil, "exit with 3 if a result is one of these, such as "+example)
-}
-
-// check returns errFailOn if some control has a result that was asked for. A
-// word is RESULT (of any control) or CONTROL=RESULT.
-func (f *failOn) check(results map[string][]string) error {
-	for _, word := range f.words {
-		control, result, named := strings.Cut(word, "=")
-		if !named {
-			control, result = "", word
-		}
-		for c, rs := range results {
-			if control != "" && control != c {
-				continue
+	for _, zone := range f.ntas {
+		n := "."
+		if zone != n {
+			parsed, err := domain.Parse(zone)
+			if err != nil {
+				return nil, usage(fmt.Errorf("--nta %q is not a domain name", zone), "name the zone that is broken, like example.org")
 			}
-			for _, r := range rs {
-				if r == result {
-					return errFailOn
-				}
-			}
+			n = string(parsed)
 		}
+		v.NTAs = append(v.NTAs, dnssec.NTA{Zone: n, Reason: "--nta"})
 	}
-	return nil
+	return &lookups{source: src, validator: v, cache: cached(v, clock)}, nil
 }
 
-// validate refuses words that can never match, which would pass in silence.
-func (f *failOn) validate(controls, results []string) error {
-	for _, word := range f.words {
-		control, result, named := strings.Cut(word, "=")
-		if !named {
-			control, result = "", word
-		}
-		if control != "" && !contains(controls, control) {
-			return usage(fmt.Errorf("--fail-on %q: no control is called %q", word, control), "controls: "+strings.Join(controls, ", "))
-		}
-		if !contains(results, result) {
-			return usage(fmt.Errorf("--fail-on %q: no result is called %q", word, result), "results: "+strings.Join(results, ", "))
-		}
-	}
-	return nil
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
+// cached remembers answers. What is evaluated as of some time also expires as of
+// that time.
+func cached(r resolver.Resolver, clock func() time.Time) *resolver.Cache {
+	return &resolver.Cache{Resolver: r, MaxBytes: cacheBytes, Time: clock}
 }
