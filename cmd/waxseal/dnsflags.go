@@ -158,34 +158,51 @@ func (f *dnsFlags) unvalidated(src resolver.Source, status resolver.Status, why 
 	return &lookups{source: src, cache: cached(u, clock), unproven: why}, nil
 }
 
-// validated proves what the source says.
+// validated proves what the source says, by the keys of --trust-anchor or of the
+// root.
 func (f *dnsFlags) validated(src resolver.Source) (*lookups, error) {
+	if f.trustAnchor == "" {
+		return f.validatedBy(src, nil)
+	}
+	anchors, err := loadAnchors(f.trustAnchor)
+	if err != nil {
+		return nil, err
+	}
+	return f.validatedBy(src, anchors)
+}
+
+// validatedBy proves what the source says by the anchors; nil means the root's.
+func (f *dnsFlags) validatedBy(src resolver.Source, anchors *dnssec.Anchors) (*lookups, error) {
 	clock, err := f.clock()
 	if err != nil {
 		return nil, err
 	}
 	src = f.traced(src)
 	v := &dnssec.Validator{
-		Source: src, Time: clock,
+		Source: src, Anchors: anchors, Time: clock,
 		RequireDNSSEC: f.dnssec == "require", AcceptSHA1: f.acceptSHA1, KeepProof: f.keepProof,
 	}
-	if f.trustAnchor != "" {
-		if v.Anchors, err = loadAnchors(f.trustAnchor); err != nil {
-			return nil, err
-		}
+	if v.NTAs, err = f.negativeAnchors(); err != nil {
+		return nil, err
 	}
+	return &lookups{source: src, validator: v, cache: cached(v, clock)}, nil
+}
+
+// negativeAnchors last as long as the command.
+func (f *dnsFlags) negativeAnchors() ([]dnssec.NTA, error) {
+	var all []dnssec.NTA
 	for _, zone := range f.ntas {
-		n := "."
-		if zone != n {
-			parsed, err := domain.Parse(zone)
+		name := "."
+		if zone != name {
+			n, err := domain.Parse(zone)
 			if err != nil {
 				return nil, usage(fmt.Errorf("--nta %q is not a domain name", zone), "name the zone that is broken, like example.org")
 			}
-			n = string(parsed)
+			name = string(n)
 		}
-		v.NTAs = append(v.NTAs, dnssec.NTA{Zone: n, Reason: "--nta"})
+		all = append(all, dnssec.NTA{Zone: name, Reason: "--nta"})
 	}
-	return &lookups{source: src, validator: v, cache: cached(v, clock)}, nil
+	return all, nil
 }
 
 // cached remembers answers. What is evaluated as of some time also expires as of

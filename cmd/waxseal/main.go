@@ -124,7 +124,7 @@ usage; 3 --fail-on matched.`,
 		return usage(err, cmd.CommandPath()+" --help lists the flags")
 	})
 	root.AddCommand(
-		newVerify(std), newSign(std), newSeal(std), newSPF(std),
+		newVerify(std), newSign(std), newSeal(std), newSPF(std), newDNS(std),
 		newVersion(std), newMan(std),
 	)
 	return root
