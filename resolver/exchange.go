@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"syscall"
 	"time"
 
 	"github.com/miekg/dns"
@@ -134,7 +135,7 @@ var (
 
 // exchangeError puts the outcome of a socket into the words of this package.
 func exchangeError(q Question, s Server, err error) error {
-	e := &Error{Reason: Unreachable, Name: q.Name, Type: q.Type, Detail: fmt.Sprintf("%s: %v", s, err)}
+	e := &Error{Reason: Unreachable, Name: q.Name, Type: q.Type, Detail: fmt.Sprintf("%s: %v", s, cause(err))}
 	switch {
 	case errors.Is(err, errMalformed), errors.Is(err, errMismatch), isEOF(err):
 		e.Reason = BadReply
@@ -142,6 +143,17 @@ func exchangeError(q Question, s Server, err error) error {
 		e.Reason, e.Detail = Timeout, s.String()
 	}
 	return e
+}
+
+// cause leaves out the addresses and ports that the net package puts before what
+// went wrong: the server is named, and our port differs with each try.
+func cause(err error) error {
+	var op *net.OpError
+	var number syscall.Errno
+	if errors.As(err, &op) && errors.As(op.Err, &number) {
+		return number
+	}
+	return err
 }
 
 func (x *Exchanger) exchange(ctx context.Context, s Server, q Query) (*Outcome, error) {
