@@ -51,6 +51,7 @@ type addressParser struct {
 	guarded    bool // list second readings: who is asked for the author must be told all
 	broken     string
 	suspicious string
+	shown      string // another address that stands in a display name or comment
 }
 
 // open makes p go on with another field; what was found stays.
@@ -81,6 +82,12 @@ func (p *addressParser) breaks(format string, args ...any) {
 func (p *addressParser) suspect(format string, args ...any) {
 	if p.suspicious == "" {
 		p.suspicious = fmt.Sprintf(format, args...)
+	}
+}
+
+func (p *addressParser) shows(format, address string) {
+	if p.shown == "" {
+		p.shown = fmt.Sprintf(format, address)
 	}
 }
 
@@ -269,11 +276,11 @@ func (p *addressParser) afterMailbox(first int) {
 // shownAddress looks for another address in the texts that people see beside a.
 func (p *addressParser) shownAddress(a *Address) {
 	if s := otherAddress(a.Display, a.Domain); s != "" {
-		p.suspect("the display name shows another address, %q", s)
+		p.shows("the display name shows another address, %q", s)
 	}
 	if c := p.commentAt; c.end > 0 {
 		if s := otherAddress(string(p.b[c.start:c.end]), a.Domain); s != "" {
-			p.suspect("a comment shows another address, %q", s)
+			p.shows("a comment shows another address, %q", s)
 		}
 	}
 	p.commentAt = span{}

@@ -27,6 +27,7 @@ const (
 	NoMailbox      Problem = "no mailbox in From" // an empty group, a null domain
 	SeveralAuthors Problem = "several mailboxes in From"
 	Suspicious     Problem = "From is written so that readers may disagree"
+	ShownAddress   Problem = "another address is shown beside that of From"
 )
 
 // MaxAuthors is how many mailboxes Author lists; more make no message better.
@@ -110,12 +111,16 @@ func (r *authorReader) author() Author {
 		a.Problem, a.Detail = SeveralAuthors, fmt.Sprintf("From has %d mailboxes", mailboxes)
 	case p.suspicious != "":
 		a.Problem = Suspicious
+	case p.shown != "":
+		a.Problem = ShownAddress
 	}
-	if p.suspicious != "" {
-		if a.Detail != "" {
-			a.Detail += "; "
+	for _, more := range []string{p.suspicious, p.shown} {
+		switch {
+		case a.Detail == "":
+			a.Detail = more
+		case more != "":
+			a.Detail += "; " + more
 		}
-		a.Detail += p.suspicious
 	}
 	return a
 }
