@@ -37,6 +37,18 @@ type signed struct {
 type chain struct {
 	sets   []fields // by instance, from 1
 	reason string
+	free   []dkim.Signature // memory for what is parsed next
+}
+
+// parse parses a field with a signature.
+func (c *chain) parse(form dkim.Form, f *message.Field) (*dkim.Signature, error) {
+	if len(c.free) == 0 {
+		const three = 6 // as many as three sets have
+		c.free = make([]dkim.Signature, three)
+	}
+	sig := &c.free[0]
+	c.free = c.free[1:]
+	return sig, sig.Parse(form, f.Value())
 }
 
 // collect finds the sets of a message (RFC 8617, Section 5.2, steps 1 and 3).
@@ -51,13 +63,13 @@ func collect(h *message.Header) chain {
 				set.aar, set.results = f, results
 			}
 		case f.Is(amsName):
-			sig, err := dkim.ParseSignature(dkim.ARCMessageSignature, f.Value())
+			sig, err := c.parse(dkim.ARCMessageSignature, f)
 			n := instance(sig.Instance)
 			if set := c.set(n, amsName); set != nil && c.once(set.ams.field, n, amsName) {
 				set.ams = signed{f, i, sig, err}
 			}
 		case f.Is(asName):
-			sig, err := dkim.ParseSignature(dkim.ARCSeal, f.Value())
+			sig, err := c.parse(dkim.ARCSeal, f)
 			n := instance(sig.Instance)
 			if set := c.set(n, asName); set != nil && c.once(set.as.field, n, asName) {
 				set.as = signed{f, i, sig, err}

@@ -168,7 +168,7 @@ func (p *Pending) hash(h *message.Header, c chain) {
 	x := dkim.NewHeaderIndex(h)
 	defer x.Release()
 	seals := sha256.New()
-	var buf []byte
+	buf := make([]byte, 0, 4<<10)
 	for i := range c.sets {
 		s := &c.sets[i]
 		if ams := &p.hops[i].ams; ams.sig != nil {

@@ -61,7 +61,14 @@ var lists = sync.Pool{New: func() any { return new(taglist.List) }}
 // the Signature then has what could be read, so that a verdict can name the
 // domain, and must not be used for more.
 func ParseSignature(form Form, value []byte) (*Signature, error) {
-	s := &Signature{Length: -1, Time: -1, Expires: -1}
+	s := new(Signature)
+	return s, s.Parse(form, value)
+}
+
+// Parse is ParseSignature into memory that the caller has. The Signature must
+// not be copied afterwards.
+func (s *Signature) Parse(form Form, value []byte) error {
+	*s = Signature{Length: -1, Time: -1, Expires: -1}
 	if form == DKIMSignature {
 		s.Header, s.Body = Simple, Simple // RFC 6376, Section 3.5
 	}
@@ -79,18 +86,17 @@ func ParseSignature(form Form, value []byte) (*Signature, error) {
 	err = cmp.Or(err, s.readAlgorithm(list.Value("a")))
 	err = cmp.Or(err, s.readNames(list.Value("d"), list.Value("s")))
 	if err != nil {
-		return s, err
+		return err
 	}
 	for _, tag := range tags[form] {
 		if _, ok := list.Lookup(tag); !ok {
-			return s, &Error{Reason: MissingTag, Tag: tag}
+			return &Error{Reason: MissingTag, Tag: tag}
 		}
 	}
 	err = s.readForm(form, list)
 	err = cmp.Or(err, s.readCanonicalization(list))
 	err = cmp.Or(err, s.readTimes(list))
-	err = cmp.Or(err, s.readHashes(form, list))
-	return s, err
+	return cmp.Or(err, s.readHashes(form, list))
 }
 
 // readAlgorithm reads a=.

@@ -116,7 +116,7 @@ func (s *Session) Verdict() *Verdict {
 	v := &Verdict{remote: s.env.RemoteAddr, mailFrom: s.env.MailFrom, heloName: s.env.Helo}
 	if s.unreadable == nil {
 		s.body.Close()
-		v.DKIM = append([]dkim.Verification{}, s.dkim.Wait()...) // in JSON, no signatures are [], not null
+		v.DKIM = s.dkim.Wait()
 		v.ARC = *s.arc.Wait()
 	}
 	s.wg.Wait()
