@@ -151,13 +151,17 @@ func TestFlight(t *testing.T) {
 func TestLRU(t *testing.T) {
 	c := newLRU[int](16)
 	for i := range 1000 {
-		c.put(name(rune(i)), i)
+		c.put(name(rune(i)), i, 1)
 	}
 	if n := c.len(); n > 16 {
 		t.Errorf("%d entries", n)
 	}
-	c.put("a", 1)
-	c.put("a", 2)
+	c.put("a", 1, 1)
+	c.put("a", 2, 1)
+	c.put("b", 3, 100) // more than all of it
+	if _, ok := c.get("b"); ok {
+		t.Error("too large a value was kept")
+	}
 	if got, ok := c.get("a"); !ok || got != 2 {
 		t.Errorf("got %d, %v", got, ok)
 	}

@@ -44,6 +44,22 @@ func (c *cut) status() resolver.Status {
 	return resolver.Indeterminate
 }
 
+// linkSize is the memory of a resolver.Link without what it points to.
+const linkSize = 112
+
+// size estimates the memory of the cut, the chain above it not counted.
+func (c *cut) size() int {
+	n := 256 + 2*len(c.zone)
+	if len(c.chain) > 0 {
+		link := &c.chain[len(c.chain)-1]
+		n += len(c.chain)*linkSize + len(link.Reason)
+		for _, line := range append(slices.Clone(link.DS), link.Keys...) {
+			n += 16 + 4*len(line) // the record and its parsed key beside the line
+		}
+	}
+	return n
+}
+
 // below returns the chain with one zone more.
 func below(parent *cut, link resolver.Link) []resolver.Link {
 	var above []resolver.Link
@@ -183,7 +199,7 @@ func (v *Validator) fly(ctx context.Context, f *flight, zone name, parent *cut, 
 	f.spent = budget{full.signatures - b.signatures, full.hashes - b.hashes, full.fetches - b.fetches}
 	if f.cut != nil && f.err == nil {
 		f.cut.since = now
-		v.zones.put(zone, f.cut)
+		v.zones.put(zone, f.cut, f.cut.size())
 	}
 	v.flights.mu.Lock()
 	delete(v.flights.running, zone)

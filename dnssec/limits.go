@@ -23,9 +23,9 @@ const (
 	maxSetRecords       = 256 // records in one RRset
 	maxFetches          = 100 // replies asked for one lookup, the keys included
 	maxAliases          = 11  // CNAME and DNAME records followed
-	maxSpansPerZone     = 4096
-	maxZonesWithSpans   = 1024
-	maxZones            = 65536            // zone cuts remembered
+	maxSpansPerZone     = 1024
+	maxZonesWithSpans   = 128              // with the above some 32 MiB
+	maxZoneBytes        = 32 << 20         // of the zone cuts remembered, estimated
 	maxTTL              = 24 * time.Hour   // of anything that was proven
 	maxNegativeTTL      = time.Hour        // RFC 2308, Section 5 advises one to three hours
 	bogusTTL            = 60 * time.Second // RFC 4035, Section 4.7

@@ -6,7 +6,8 @@ import (
 	"sync"
 )
 
-// lru is a bounded map, in shards so that lookups do not wait for each other.
+// lru is a map that is bounded in what its values cost, in shards so that
+// lookups do not wait for each other.
 type lru[V any] struct {
 	seed   maphash.Seed
 	shards [16]lruShard[V]
@@ -15,6 +16,7 @@ type lru[V any] struct {
 type lruShard[V any] struct {
 	mu    sync.Mutex
 	limit int
+	cost  int
 	items map[name]*list.Element
 	order list.List // the last used in front
 }
@@ -22,6 +24,7 @@ type lruShard[V any] struct {
 type lruItem[V any] struct {
 	key   name
 	value V
+	cost  int
 }
 
 func newLRU[V any](limit int) *lru[V] {
@@ -50,21 +53,29 @@ func (c *lru[V]) get(k name) (V, bool) {
 	return e.Value.(*lruItem[V]).value, true
 }
 
-func (c *lru[V]) put(k name, value V) {
+// put keeps the value unless it alone costs more than a shard may.
+func (c *lru[V]) put(k name, value V, cost int) {
 	s := c.shard(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e, ok := s.items[k]; ok {
-		e.Value.(*lruItem[V]).value = value
-		s.order.MoveToFront(e)
+		s.remove(e)
+	}
+	if cost > s.limit {
 		return
 	}
-	if len(s.items) >= s.limit {
-		last := s.order.Back()
-		delete(s.items, last.Value.(*lruItem[V]).key)
-		s.order.Remove(last)
+	for s.cost+cost > s.limit {
+		s.remove(s.order.Back())
 	}
-	s.items[k] = s.order.PushFront(&lruItem[V]{k, value})
+	s.cost += cost
+	s.items[k] = s.order.PushFront(&lruItem[V]{k, value, cost})
+}
+
+func (s *lruShard[V]) remove(e *list.Element) {
+	item := e.Value.(*lruItem[V])
+	delete(s.items, item.key)
+	s.order.Remove(e)
+	s.cost -= item.cost
 }
 
 func (c *lru[V]) len() int {

@@ -31,7 +31,7 @@ func (l *lookup) remember(c *cut, d *denials) {
 	s, ok := l.v.spans.get(c.zone)
 	if !ok {
 		s = new(spans)
-		l.v.spans.put(c.zone, s)
+		l.v.spans.put(c.zone, s, 1)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

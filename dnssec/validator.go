@@ -97,7 +97,7 @@ func (v *Validator) prepare() {
 	if v.anchors == nil {
 		v.anchors = RootAnchors()
 	}
-	v.zones = newLRU[*cut](maxZones)
+	v.zones = newLRU[*cut](maxZoneBytes)
 	v.spans = newLRU[*spans](maxZonesWithSpans)
 	v.flights.running = make(map[name]*flight)
 	v.early.waiting = make(map[resolver.Question]*earlyReply)

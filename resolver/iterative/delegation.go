@@ -118,6 +118,9 @@ func (d *delegation) takeProof(authority []dns.RR, zone string) {
 			d.denial = append(d.denial, rr)
 		}
 	}
+	if len(d.ds)+len(d.denial) > maxProofInNS {
+		d.ds, d.denial = nil, nil
+	}
 }
 
 // dsReply answers a DS question from the referral, if it said something.

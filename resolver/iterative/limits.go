@@ -19,9 +19,10 @@ const (
 	maxServersTried  = 12  // servers asked one question
 	maxAddrsPerHost  = 8
 	maxHostsInNS     = 32 // names taken from one NS RRset
+	maxProofInNS     = 32 // records about DS taken from one referral; more are asked for instead
 
 	maxRunning     = 512 // queries under way in the process
-	maxDelegations = 32768
+	maxDelegations = 8192
 	maxHosts       = 32768
 	maxServers     = 32768
 	maxTTL         = 24 * time.Hour
