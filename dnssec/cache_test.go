@@ -207,8 +207,10 @@ func TestLookAhead(t *testing.T) {
 	}
 	for _, q := range []resolver.Question{
 		{Name: ".", Type: resolver.TypeDNSKEY},
-		{Name: "org", Type: resolver.TypeDS}, {Name: "org", Type: resolver.TypeDNSKEY},
-		{Name: "example.org", Type: resolver.TypeDS}, {Name: "example.org", Type: resolver.TypeDNSKEY},
+		{Name: "org", Type: resolver.TypeDS},
+		{Name: "org", Type: resolver.TypeDNSKEY},
+		{Name: "example.org", Type: resolver.TypeDS},
+		{Name: "example.org", Type: resolver.TypeDNSKEY},
 	} {
 		if !got[q] {
 			t.Errorf("%v was not asked early", q)

@@ -42,8 +42,10 @@ func (s *nsec3s) add(owner name, rr *dns.NSEC3, expires time.Time) *fault {
 		return nil
 	}
 	if rr.Iterations > maxIterations {
-		return &fault{overLimit, dns.ExtendedErrorCodeUnsupportedNSEC3IterValue,
-			"zone " + s.zone.String() + " asks for more hashing (NSEC3 iterations) than anybody should do"}
+		return &fault{
+			overLimit, dns.ExtendedErrorCodeUnsupportedNSEC3IterValue,
+			"zone " + s.zone.String() + " asks for more hashing (NSEC3 iterations) than anybody should do",
+		}
 	}
 	if rr.Iterations > maxSecureIterations {
 		return unsupportedf(dns.ExtendedErrorCodeUnsupportedNSEC3IterValue,

@@ -173,53 +173,89 @@ func TestBroken(t *testing.T) {
 		ede      uint16
 		says     string
 	}{
-		{"expired", func(z zones) {
-			z["example.org."].Resign("mx.example.org.", dns.TypeA, testBegin.AddDate(0, -1, 0), old)
+		{
+			"expired", func(z zones) {
+				z["example.org."].Resign("mx.example.org.", dns.TypeA, testBegin.AddDate(0, -1, 0), old)
+			},
+			"mx.example.org A", expired, "the signature over mx.example.org A expired on 2026-03-01; zone example.org",
 		},
-			"mx.example.org A", expired, "the signature over mx.example.org A expired on 2026-03-01; zone example.org"},
-		{"not_yet", func(z zones) {
-			z["example.org."].Resign("mx.example.org.", dns.TypeA, testNow.AddDate(0, 0, 5), testExpiry)
+		{
+			"not_yet", func(z zones) {
+				z["example.org."].Resign("mx.example.org.", dns.TypeA, testNow.AddDate(0, 0, 5), testExpiry)
+			},
+			"mx.example.org A", early, "the signature over mx.example.org A is not valid before 2026-03-20; zone example.org",
 		},
-			"mx.example.org A", early, "the signature over mx.example.org A is not valid before 2026-03-20; zone example.org"},
-		{"backwards", func(z zones) { z["example.org."].Resign("mx.example.org.", dns.TypeA, testExpiry, testBegin) },
-			"mx.example.org A", dns.ExtendedErrorCodeSignatureExpiredBeforeValid, "expires before it begins"},
-		{"wrong", func(z zones) { z["example.org."].Corrupt("mx.example.org.", dns.TypeA) },
-			"mx.example.org A", plain, "does not match the records; zone example.org"},
-		{"missing", func(z zones) { z["example.org."].Strip("mx.example.org.", dns.TypeA) },
-			"mx.example.org A", rrsigs, "mx.example.org A has no signature, yet zone example.org is signed"},
-		{"swapped", func(z zones) { z["example.org."].Swap("mx.example.org.", "sub.host.example.org.", dns.TypeA) },
-			"mx.example.org A", plain, "counts 4 labels"},
-		{"stranger", func(z zones) { z["example.org."].ResignAs(stranger, "mx.example.org.", dns.TypeA) },
-			"mx.example.org A", dnskeyMissing, "which zone example.org does not have"},
-		{"data", func(z zones) {
-			z["example.org."].Replace("mx.example.org.", dns.TypeA, rr(t, "mx.example.org. A 192.0.2.66"))
+		{
+			"backwards", func(z zones) { z["example.org."].Resign("mx.example.org.", dns.TypeA, testExpiry, testBegin) },
+			"mx.example.org A", dns.ExtendedErrorCodeSignatureExpiredBeforeValid, "expires before it begins",
 		},
-			"mx.example.org A", plain, "does not match"},
-		{"denial_signature", func(z zones) { z["example.org."].Corrupt("mx.example.org.", dns.TypeNSEC) },
-			"mx.example.org AAAA", plain, "mx.example.org NSEC"},
-		{"denial_missing", func(z zones) { z["example.org."].Remove("mx.example.org.", dns.TypeNSEC) },
-			"mx.example.org AAAA", nsecMissing, "does not prove that mx.example.org AAAA does not exist"},
-		{"all_signatures_missing", func(z zones) { z["example.org."].StripAll() },
-			"mx.example.org A", rrsigs, "example.org DNSKEY has no signature"},
-		{"keys_missing", func(z zones) { z["example.org."].Remove("example.org.", dns.TypeDNSKEY) },
-			"mx.example.org A", dnskeyMissing, "zone example.org has DS records in its parent zone but serves no keys"},
-		{"keys_expired", func(z zones) {
-			z["example.org."].Resign("example.org.", dns.TypeDNSKEY, testBegin.AddDate(0, -1, 0), old)
+		{
+			"wrong", func(z zones) { z["example.org."].Corrupt("mx.example.org.", dns.TypeA) },
+			"mx.example.org A", plain, "does not match the records; zone example.org",
 		},
-			"mx.example.org A", expired, "the signature over example.org DNSKEY expired on 2026-03-01"},
-		{"ds_signature", func(z zones) { z["org."].Corrupt("example.org.", dns.TypeDS) },
-			"mx.example.org A", plain, "example.org DS"},
-		{"ds_unsigned", func(z zones) { z["org."].Strip("example.org.", dns.TypeDS) },
-			"mx.example.org A", rrsigs, "example.org DS has no signature"},
-		{"ds_missing", func(z zones) { z["org."].Remove("example.org.", dns.TypeDS) },
-			"mx.example.org A", nsecMissing, "zone org does not prove that example.org has no DS records"},
-		{"ds_of_other_key", func(z zones) {
-			z["org."].Replace("example.org.", dns.TypeDS, stranger.DS(2))
-			resign(t, z["org."], "example.org.", dns.TypeDS)
+		{
+			"missing", func(z zones) { z["example.org."].Strip("mx.example.org.", dns.TypeA) },
+			"mx.example.org A", rrsigs, "mx.example.org A has no signature, yet zone example.org is signed",
 		},
-			"mx.example.org A", dnskeyMissing, "no key of zone example.org matches its DS records in the parent zone"},
-		{"insecure_forged", func(z zones) { z["org."].Corrupt("plain.org.", dns.TypeNSEC) },
-			"mx.plain.org A", plain, "plain.org NSEC"},
+		{
+			"swapped", func(z zones) { z["example.org."].Swap("mx.example.org.", "sub.host.example.org.", dns.TypeA) },
+			"mx.example.org A", plain, "counts 4 labels",
+		},
+		{
+			"stranger", func(z zones) { z["example.org."].ResignAs(stranger, "mx.example.org.", dns.TypeA) },
+			"mx.example.org A", dnskeyMissing, "which zone example.org does not have",
+		},
+		{
+			"data", func(z zones) {
+				z["example.org."].Replace("mx.example.org.", dns.TypeA, rr(t, "mx.example.org. A 192.0.2.66"))
+			},
+			"mx.example.org A", plain, "does not match",
+		},
+		{
+			"denial_signature", func(z zones) { z["example.org."].Corrupt("mx.example.org.", dns.TypeNSEC) },
+			"mx.example.org AAAA", plain, "mx.example.org NSEC",
+		},
+		{
+			"denial_missing", func(z zones) { z["example.org."].Remove("mx.example.org.", dns.TypeNSEC) },
+			"mx.example.org AAAA", nsecMissing, "does not prove that mx.example.org AAAA does not exist",
+		},
+		{
+			"all_signatures_missing", func(z zones) { z["example.org."].StripAll() },
+			"mx.example.org A", rrsigs, "example.org DNSKEY has no signature",
+		},
+		{
+			"keys_missing", func(z zones) { z["example.org."].Remove("example.org.", dns.TypeDNSKEY) },
+			"mx.example.org A", dnskeyMissing, "zone example.org has DS records in its parent zone but serves no keys",
+		},
+		{
+			"keys_expired", func(z zones) {
+				z["example.org."].Resign("example.org.", dns.TypeDNSKEY, testBegin.AddDate(0, -1, 0), old)
+			},
+			"mx.example.org A", expired, "the signature over example.org DNSKEY expired on 2026-03-01",
+		},
+		{
+			"ds_signature", func(z zones) { z["org."].Corrupt("example.org.", dns.TypeDS) },
+			"mx.example.org A", plain, "example.org DS",
+		},
+		{
+			"ds_unsigned", func(z zones) { z["org."].Strip("example.org.", dns.TypeDS) },
+			"mx.example.org A", rrsigs, "example.org DS has no signature",
+		},
+		{
+			"ds_missing", func(z zones) { z["org."].Remove("example.org.", dns.TypeDS) },
+			"mx.example.org A", nsecMissing, "zone org does not prove that example.org has no DS records",
+		},
+		{
+			"ds_of_other_key", func(z zones) {
+				z["org."].Replace("example.org.", dns.TypeDS, stranger.DS(2))
+				resign(t, z["org."], "example.org.", dns.TypeDS)
+			},
+			"mx.example.org A", dnskeyMissing, "no key of zone example.org matches its DS records in the parent zone",
+		},
+		{
+			"insecure_forged", func(z zones) { z["org."].Corrupt("plain.org.", dns.TypeNSEC) },
+			"mx.plain.org A", plain, "plain.org NSEC",
+		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			tr := tallTree(t, zonesign.NSEC)

@@ -123,8 +123,10 @@ func (s *survey) keys(ctx context.Context, ds []*dns.DS, expires time.Time) (*cu
 
 // stripped is a source that answers for a trust anchor without any signature.
 func (s *survey) stripped() (*cut, error) {
-	f := &fault{bogus, dns.ExtendedErrorCodeDNSSECIndeterminate,
-		"the servers asked serve no DNSSEC: no signed keys for " + s.zone.String()}
+	f := &fault{
+		bogus, dns.ExtendedErrorCodeDNSSECIndeterminate,
+		"the servers asked serve no DNSSEC: no signed keys for " + s.zone.String(),
+	}
 	if s.v.RequireDNSSEC {
 		return nil, &resolver.Error{
 			Reason: resolver.NoDNSSEC, Name: s.zone.String(), Type: resolver.TypeDNSKEY, Detail: f.text,
