@@ -144,6 +144,7 @@ func (d *dnsCommand) open() error {
 		}
 	}
 	d.dns.keepProof = d.serve.addr != ""
+	d.dns.moving = d.serve.addr != ""
 	var err error
 	if d.example {
 		d.lookups, err = d.openExample()

@@ -22,9 +22,10 @@ const (
 // batchItem is one line of the input; out is closed without a value if nothing
 // came of it.
 type batchItem struct {
-	line int
-	out  chan *found
-	err  error // what is wrong with the line or its lookup
+	line  int
+	words []string
+	out   chan *found
+	err   error // what is wrong with the line or its lookup
 }
 
 // runBatch looks up each line and prints the outcomes in their order.
@@ -66,26 +67,26 @@ func (d *dnsCommand) feedBatch(ctx context.Context, in io.Reader, queue chan<- *
 		if len(words) == 0 {
 			continue
 		}
-		item := &batchItem{line: n, out: make(chan *found, 1)}
+		item := &batchItem{line: n, words: words, out: make(chan *found, 1)}
 		if !send(item) {
 			return
 		}
-		go d.lookupLine(ctx, item, words)
+		go d.lookupLine(ctx, item)
 	}
 	if err := lines.Err(); err != nil {
-		item := &batchItem{line: n + 1, out: make(chan *found), err: err}
+		item := &batchItem{line: n + 1, out: make(chan *found), words: []string{""}, err: err}
 		close(item.out)
 		send(item)
 	}
 }
 
-func (d *dnsCommand) lookupLine(ctx context.Context, item *batchItem, words []string) {
+func (d *dnsCommand) lookupLine(ctx context.Context, item *batchItem) {
 	defer close(item.out)
-	if len(words) > 2 {
-		item.err = fmt.Errorf("%d words, but a question is NAME [TYPE]", len(words))
+	if len(item.words) > 2 {
+		item.err = fmt.Errorf("%d words, but a question is NAME [TYPE]", len(item.words))
 		return
 	}
-	q, err := parseQuestion(words)
+	q, err := parseQuestion(item.words)
 	if err != nil {
 		item.err = err
 		return
@@ -115,7 +116,7 @@ func (d *dnsCommand) printBatch(ctx context.Context, queue <-chan *batchItem) er
 			}
 			failed++
 			fmt.Fprintf(d.std.err, "waxseal: line %d: %s\n", item.line, clean(oneLine(item.err.Error())))
-			out = &found{answer: &resolver.Answer{RCode: resolver.FormErr, Reason: fmt.Sprintf("line %d: %s", item.line, clean(item.err.Error()))}}
+			out = item.unasked()
 		} else if out.err != nil {
 			failed++
 			if first == nil {
@@ -139,6 +140,21 @@ func (d *dnsCommand) printBatch(ctx context.Context, queue <-chan *batchItem) er
 		return batchFailure(count, failed, first)
 	}
 	return matched
+}
+
+// unasked stands in the output for a line that is no question, so that there is
+// one object for each line.
+func (item *batchItem) unasked() *found {
+	typ := resolver.TypeA
+	if len(item.words) > 1 {
+		if t, err := resolver.ParseType(item.words[1]); err == nil {
+			typ = t
+		}
+	}
+	return &found{answer: &resolver.Answer{
+		Name: item.words[0], Type: typ, RCode: resolver.FormErr,
+		Reason: fmt.Sprintf("line %d: %s", item.line, clean(oneLine(item.err.Error()))),
+	}}
 }
 
 func batchFailure(count, failed int, first error) error {

@@ -32,6 +32,7 @@ type dnsFlags struct {
 	// What a command may ask for beside the flags.
 	trace     func(exchange) // told of every query; nil tells nobody
 	keepProof bool           // answers are passed on with their signatures
+	moving    bool           // the time of --at is that of the start, and goes on
 }
 
 func (f *dnsFlags) register(cmd *cobra.Command) {
@@ -44,7 +45,7 @@ func (f *dnsFlags) register(cmd *cobra.Command) {
 	fs.StringVar(&f.trustAnchor, "trust-anchor", "", "trust the DS or DNSKEY records in this `FILE`, an empty one: none (default: the root's built-in keys)")
 	fs.StringArrayVar(&f.ntas, "nta", nil, "do not validate this `ZONE` and what is below it (negative trust anchor, repeatable)")
 	fs.BoolVar(&f.acceptSHA1, "accept-sha1", false, "take signatures with SHA-1 for proof; without it such zones count as unsigned")
-	fs.StringVar(&f.dnssec, "dnssec", "auto", "auto: validate, and say where that is not possible; require: that is an error; off")
+	fs.StringVar(&f.dnssec, "dnssec", "auto", "`MODE`: auto validates, and says where that is not possible; with require that is an error; off")
 	fs.StringArrayVar(&f.zones, "zone", nil, "answer from this RFC 1035 `FILE` alone, no network (repeatable)")
 	fs.StringVar(&f.at, "at", "", "evaluate signatures and expiry as of this `TIME` (RFC 3339)")
 }
@@ -57,6 +58,10 @@ func (f *dnsFlags) clock() (func() time.Time, error) {
 	t, err := time.Parse(time.RFC3339, f.at)
 	if err != nil {
 		return nil, usage(fmt.Errorf("--at %q is not a time", f.at), "write it like 2026-05-01T12:00:00Z")
+	}
+	if f.moving {
+		begin := time.Now()
+		return func() time.Time { return t.Add(time.Since(begin)) }, nil
 	}
 	return func() time.Time { return t }, nil
 }

@@ -12,15 +12,15 @@ import (
 // the records, then the chain of trust.
 func (d *dnsCommand) print(p *printer, out *found) {
 	a := out.answer
-	word, m, why := d.conclude(out)
-	p.line("%s%s. %s", clean(fmt.Sprintf("%s %s: ", displayName(a.Name), a.Type)), p.paint(m, word), clean(why))
-	if d.dns.at != "" {
-		p.line("%s", p.paint(dim, clean("evaluated as of "+d.dns.at)))
-	}
-	for _, line := range a.Lines() {
-		p.line("  %s", clean(line))
-	}
-	if out.err == nil {
+	if out.err == nil { // an error is told by itself, with its hints
+		word, m, why := d.conclude(a)
+		p.line("%s%s. %s", clean(fmt.Sprintf("%s %s: ", displayName(a.Name), a.Type)), p.paint(m, word), clean(why))
+		if d.dns.at != "" {
+			p.line("%s", p.paint(dim, clean("evaluated as of "+d.dns.at)))
+		}
+		for _, line := range a.Lines() {
+			p.line("  %s", clean(line))
+		}
 		d.printHints(p, a)
 	}
 	for _, n := range chainNodes(a) {
@@ -44,11 +44,8 @@ func displayName(name string) string {
 }
 
 // conclude says in words what the answer is worth.
-func (d *dnsCommand) conclude(out *found) (word string, m mark, why string) {
-	a := out.answer
+func (d *dnsCommand) conclude(a *resolver.Answer) (word string, m mark, why string) {
 	switch {
-	case out.err != nil:
-		return "no answer", doubt, sentence(a.Reason)
 	case a.Status == resolver.Bogus:
 		return "not to be believed", bad, sentence(a.Reason) + " " + d.blame(a)
 	case a.RCode != resolver.NoError && a.RCode != resolver.NXDomain:
@@ -108,7 +105,7 @@ func (d *dnsCommand) blame(a *resolver.Answer) string {
 	operator := "whoever runs " + zone
 	switch a.EDE {
 	case edeExpired:
-		return sentence(operator + " must sign it again; no resolver that validates answers for it until then") + d.clockDoubt()
+		return sentence(operator+" must sign it again; no resolver that validates answers for it until then") + d.clockDoubt()
 	case edeNotYetValid:
 		return "Either the clock of the one who signs " + zone + " is wrong, or this one." + d.clockDoubt()
 	case edeNoKey:

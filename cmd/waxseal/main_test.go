@@ -33,8 +33,9 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"code": exitCode,
-			"json": jsonField,
+			"code":       exitCode,
+			"json":       jsonField,
+			"nameserver": nameServer, "background": background,
 		},
 	})
 }

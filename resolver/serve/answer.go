@@ -85,7 +85,7 @@ func (s *Server) answer(q *query, a *resolver.Answer, out []byte) []byte {
 	q.explain(m, a)
 	wire := s.pack(m, out, q.limit)
 	left := max(a.Expires.Sub(s.now()), 0) // without an end it must not be kept
-	capTTL(wire, uint32(left/time.Second))
+	capTTL(wire, uint32((left+time.Second-1)/time.Second))
 	return wire
 }
 
