@@ -91,7 +91,7 @@ func (s *Server) answer(q *query, a *resolver.Answer, out []byte) []byte {
 
 // start is the part of a reply that repeats the query.
 func (q *query) start() *dns.Msg {
-	m := &dns.Msg{Question: []dns.Question{q.asked}, Compress: true}
+	m := &dns.Msg{Question: []dns.Question{q.asked}}
 	m.Id, m.Response, m.RecursionAvailable = q.id, true, true
 	m.RecursionDesired, m.CheckingDisabled = q.bits.recursion, q.bits.unchecked
 	return m
@@ -117,7 +117,14 @@ func (q *query) explain(m *dns.Msg, a *resolver.Answer) {
 // pack returns the wire form, truncated if it is over the limit; a message that
 // cannot be packed becomes a server failure.
 func (s *Server) pack(m *dns.Msg, out []byte, limit int) []byte {
+	// On loopback the time that name compression takes is worth more than the
+	// bytes, so it comes only where they matter.
+	m.Compress = false
 	wire, err := m.PackBuffer(out[:cap(out)])
+	if err == nil && len(wire) > limit {
+		m.Compress = true
+		wire, err = m.PackBuffer(out[:cap(out)])
+	}
 	if err == nil && len(wire) > limit {
 		m.Truncate(limit)
 		wire, err = m.PackBuffer(out[:cap(out)])
