@@ -326,6 +326,9 @@ func TestParseAAR(t *testing.T) {
 		{"three_digits", "i=001; mx", 0, "mx"},
 		{"empty", "", 0, ""},
 		{"later", "mx; i=1;", 0, ""},
+		{"backslash", "\\", 0, ""}, // was a slice out of range
+		{"backslash_behind", "i=1\\", 0, ""},
+		{"backslash_before", "\\ai=1; mx", 0, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			n, rest := parseAAR([]byte(tt.in))
@@ -358,6 +361,7 @@ func FuzzArcSets(f *testing.F) {
 	f.Add([]byte(three))
 	f.Add([]byte("ARC-Seal: i=1\r\nARC-Seal: i=1; cv=fail\r\nARC-Authentication-Results: (i=1;\r\n\r\n"))
 	f.Add([]byte(strings.Replace(three, "cv=pass", "cv=fail", 1)))
+	f.Add([]byte("ARC-Authentication-Results: i=1\\\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, msg []byte) {
 		in := bytes.Clone(msg)
 		head, body, _ := bytes.Cut(msg, []byte("\r\n\r\n"))

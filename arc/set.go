@@ -179,6 +179,9 @@ func skipCFWS(v []byte) []byte {
 
 // commentLen returns the length of the comment that v begins with, 0 if none.
 func commentLen(v []byte) int {
+	if len(v) == 0 || v[0] != '(' {
+		return 0
+	}
 	depth := 0
 	for i := 0; i < len(v); i++ {
 		switch v[i] {
@@ -187,13 +190,9 @@ func commentLen(v []byte) int {
 		case '(':
 			depth++
 		case ')':
-			depth--
-		}
-		if depth == 0 {
-			if i == 0 {
-				return 0
+			if depth--; depth == 0 {
+				return i + 1
 			}
-			return i + 1
 		}
 	}
 	return 0
