@@ -233,6 +233,36 @@ func TestPanic(t *testing.T) {
 	}
 }
 
+// TestFault holds that a fault in any stage costs one message its results, not
+// the process its life.
+func TestFault(t *testing.T) {
+	env := envelope("192.0.2.1", "out.bank.example", "b@bank.example")
+	h, err := message.ParseHeader([]byte("From: a@bank.example\r\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name string
+		s    *Session
+	}{
+		{"begin", checker(world(t)).Begin(t.Context(), env, nil)},
+		{"later", checker(world(t)).Begin(t.Context(), env, h)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.name != "begin" {
+				tt.s.guard(func() { panic("bug") })
+			}
+			if n, err := io.WriteString(tt.s, "body"); n != 4 || err != nil {
+				t.Errorf("Write gives %d, %v", n, err)
+			}
+			v := tt.s.Verdict()
+			if got, want := summary(v), "spf=temperror dkim=temperror arc=fail dmarc=temperror/none "; got != want {
+				t.Errorf("got  %s\nwant %s", got, want)
+			}
+		})
+	}
+}
+
 // TestReadFails holds that a broken input is an error and leaves nothing behind.
 func TestReadFails(t *testing.T) {
 	broken := io.MultiReader(strings.NewReader(plain), iotest.ErrReader(io.ErrUnexpectedEOF))

@@ -26,7 +26,8 @@ type Session struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
-	fault  error // a panic in a stage
+	fault  error // a panic in SPF, which runs beside the others; read after wg.Wait
+	broken error // a panic in any other stage
 
 	dns struct {
 		time                  dnsTime
@@ -61,6 +62,13 @@ func (c *Checker) begin(ctx context.Context, env Envelope, h *message.Header, un
 	if unreadable != nil {
 		return s
 	}
+	s.guard(func() { s.startHeader(c, t) })
+	return s
+}
+
+// startHeader begins all that rests on the header.
+func (s *Session) startHeader(c *Checker, t *dnsTime) {
+	h := s.header
 	s.author = h.Author()
 	v := dkim.Verifier{Resolver: s.dns.dkim.init(c.Resolver, t, maxDKIMLookups), Time: c.Time, Keys: c.Keys}
 	s.dkim = v.Begin(s.ctx, h, &s.body)
@@ -71,7 +79,6 @@ func (c *Checker) begin(ctx context.Context, env Envelope, h *message.Header, un
 	s.evaluator = dmarc.Evaluator{Resolver: s.dns.dmarc.init(c.Resolver, t, maxDMARCLookups), Records: c.DMARCRecords}
 	s.dmarc = s.evaluator.Begin(s.ctx, s.author)
 	s.expect()
-	return s
 }
 
 // startSPF checks MAIL FROM and HELO in the background.
@@ -91,16 +98,32 @@ func (s *Session) startSPF(b *budget) {
 // recover keeps a fault in one message from ending the process.
 func (s *Session) recover() {
 	if p := recover(); p != nil {
-		s.fault = fmt.Errorf("inbound: internal fault: %v", p)
+		s.fault = faultOf(p)
 	}
 }
 
+// guard does the same for a stage in the caller's goroutine. After a fault no
+// other stage is run: what they work on may be in any state.
+func (s *Session) guard(stage func()) {
+	if s.broken != nil {
+		return
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			s.broken = faultOf(p)
+		}
+	}()
+	stage()
+}
+
+func faultOf(p any) error { return fmt.Errorf("inbound: internal fault: %v", p) }
+
 // Write hashes a part of the body. It never fails.
 func (s *Session) Write(p []byte) (int, error) {
-	if s.unreadable != nil {
-		return len(p), nil
+	if s.unreadable == nil {
+		s.guard(func() { s.body.Write(p) })
 	}
-	return s.body.Write(p)
+	return len(p), nil
 }
 
 // Abort ends the session without a verdict.
@@ -114,15 +137,40 @@ func (s *Session) Abort() {
 func (s *Session) Verdict() *Verdict {
 	defer s.cancel()
 	v := &Verdict{remote: s.env.RemoteAddr, mailFrom: s.env.MailFrom, heloName: s.env.Helo}
-	if s.unreadable == nil {
-		s.body.Close()
-		v.DKIM = s.dkim.Wait()
-		v.ARC = *s.arc.Wait()
-	}
+	s.guard(func() { s.waitHeader(v) })
 	s.wg.Wait()
-	s.conclude(v)
-	v.Findings = s.findings(v)
+	s.guard(func() {
+		s.conclude(v)
+		v.Findings = s.findings(v)
+	})
+	if s.broken != nil {
+		return s.undecided()
+	}
 	return v
+}
+
+// waitHeader takes the results of DKIM and ARC.
+func (s *Session) waitHeader(v *Verdict) {
+	if s.unreadable != nil {
+		return
+	}
+	s.body.Close()
+	v.DKIM = append([]dkim.Verification{}, s.dkim.Wait()...) // in JSON, no signatures are [], not null
+	v.ARC = *s.arc.Wait()
+}
+
+// undecided is the verdict on a message in which a stage had a fault: temperror,
+// so that the message is neither believed nor lost.
+func (s *Session) undecided() *Verdict {
+	why := s.broken.Error()
+	return &Verdict{
+		SPF:      spf.Evaluation{Result: spf.TempError, Identity: spf.MailFrom, Reason: why, Trace: []spf.Step{}},
+		DKIM:     []dkim.Verification{{Result: dkim.TempError, Reason: why}},
+		ARC:      arc.Validation{Result: arc.Fail, Sets: []arc.Set{}, Reason: why, Temporary: true},
+		DMARC:    dmarc.Evaluation{Result: dmarc.TempError, Discovery: dmarc.TreeWalk, Disposition: dmarc.PolicyNone, Reason: why},
+		Findings: []Finding{},
+		remote:   s.env.RemoteAddr, mailFrom: s.env.MailFrom, heloName: s.env.Helo,
+	}
 }
 
 func (s *Session) conclude(v *Verdict) {
