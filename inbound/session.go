@@ -155,7 +155,7 @@ func (s *Session) waitHeader(v *Verdict) {
 		return
 	}
 	s.body.Close()
-	v.DKIM = append([]dkim.Verification{}, s.dkim.Wait()...) // in JSON, no signatures are [], not null
+	v.DKIM = s.dkim.Wait()
 	v.ARC = *s.arc.Wait()
 }
 
