@@ -56,7 +56,7 @@ func Brands() []Brand {
 		{"Royal Mail", names("royalmail.com royalmail.co.uk"), NameOnly},
 		{"Salesforce", names("salesforce.com exacttarget.com"), NameOnly},
 		{"Santander", names("santander.com santander.co.uk gruposantander.com bancosantander.es"), NameOnly},
-		{"SharePoint", names("microsoft.com sharepoint.com sharepointonline.com"), NameOnly},
+		{"SharePoint", names("microsoft.com sharepointonline.com"), NameOnly},
 		{"Spotify", names("spotify.com"), NameOnly},
 		{"Stripe", names("stripe.com"), Word},
 		{"Trust Wallet", names("trustwallet.com"), NameOnly},

@@ -67,7 +67,7 @@ func (p *Inspector) Inspect(in Input) []Finding {
 	c.authenticated = c.isAuthenticated()
 	c.from()
 	for i := range in.Author.Addresses {
-		if i == MaxMailboxes {
+		if i == MaxMailboxes || len(c.findings) == MaxFindings {
 			break
 		}
 		c.author = &in.Author.Addresses[i]

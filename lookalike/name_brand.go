@@ -17,7 +17,7 @@ func (c *check) nameBrands() {
 		return
 	}
 	list := c.name.list
-	for i := 0; i < len(list); {
+	for i := 0; i < len(list) && len(c.findings) < MaxFindings; {
 		e, n, method := c.brandAt(i)
 		if n == 0 {
 			i++

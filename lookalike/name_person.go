@@ -8,6 +8,9 @@ func (c *check) namePeople() {
 		return
 	}
 	for i := range c.name.list {
+		if len(c.findings) == MaxFindings {
+			return
+		}
 		c.personAt(i)
 	}
 }

@@ -140,19 +140,24 @@ func (x *index) addGroup(set []domain.Name, group int) {
 func (x *index) addBrand(b *Brand, group int) {
 	n := len(x.brands)
 	e := brandEntry{brand: b, domains: map[domain.Name]bool{}}
+	name := entry{index: n, name: b.Name, words: cutName(b.Name)}
+	all := joinSkeletons(name.words)
 	for _, d := range b.Domains {
 		e.domains[d] = true
-		x.addLabel(d, n, b.Use)
+		use := b.Use
+		if !strings.Contains(Skeleton(orgLabel(d.Organizational())), string(all)) {
+			use = Word // the label is not the brand's name, and may be anything
+		}
+		x.addLabel(d, n, use)
 	}
 	x.addGroup(b.Domains, group)
 	x.brands = append(x.brands, e)
-	name := entry{index: n, name: b.Name, words: cutName(b.Name)}
 	if len(name.words) == 0 {
 		return
 	}
 	first := string(name.words[0].skeleton)
 	x.byWord[first] = append(x.byWord[first], name)
-	if all := joinSkeletons(name.words); len(all) >= minJoined {
+	if len(all) >= minJoined {
 		x.joined[string(all)] = name
 	}
 }
