@@ -56,6 +56,6 @@ func ExampleEvidence_String() {
 		fmt.Println(f.ID, f.Evidence)
 	}
 	// Output:
-	// NAME-INVIS field From; address "x@evil.example"; shows "\u200b" at 3; characters U+200B
+	// NAME-INVIS field From; address "x@evil.example"; shows "\u200b" at 3; characters U+200B; not exempt: the letters and signs beside them have no use for them
 	// NAME-BRAND-CONF field From; address "x@evil.example"; shows "Pay\u200bPal" at 0; characters U+200B; reads as "paypal"; protected "PayPal"; found by skeleton; not exempt: the author's domain is none of the brand's
 }

@@ -74,6 +74,7 @@ func TestAssess(t *testing.T) {
 // The lists can be replaced, and emptied.
 func TestLists(t *testing.T) {
 	in := input(t, "From: PayPal <x@acme.onmicrosoft.com>\nReply-To: y@gmail.com\nDMARC: none\nDKIM: amazonses.com")
+	in.Recipients = nil
 	for _, r := range []struct {
 		name string
 		p    *Inspector
@@ -88,8 +89,10 @@ func TestLists(t *testing.T) {
 			Protected: Protected{Brands: []Brand{{Name: "Pay", Domains: []domain.Name{"pay.test"}}}}, Freemail: []domain.Name{"free.test"},
 			Tenants: []domain.Name{"test"}, SharedSenders: []domain.Name{"sender.test"},
 		}, "REPLY-ORG low"},
-		{"brand-alias", &Inspector{Protected: Protected{Aliases: [][]domain.Name{{"paypal.com", "acme.onmicrosoft.com"}}}},
-			"DOM-TENANT info onmicrosoft.com; REPLY-FREE medium; AUTH-SHARED medium amazonses.com"},
+		{
+			"brand-alias", &Inspector{Protected: Protected{Aliases: [][]domain.Name{{"paypal.com", "acme.onmicrosoft.com"}}}},
+			"DOM-TENANT info onmicrosoft.com; REPLY-FREE medium; AUTH-SHARED medium amazonses.com",
+		},
 	} {
 		t.Run(r.name, func(t *testing.T) {
 			if diff := cmp.Diff(strings.Join(found(r.p.Inspect(in)), "; "), r.want); diff != "" {

@@ -112,7 +112,7 @@ func (c *check) nameAddress(address string, host domain.Name, at span) {
 	default:
 		e.NotExempt = "its organization is neither the author's nor an alias of it"
 	}
-	if c.x.isOwn(host) || c.isRecipientOrg(host) {
+	if c.x.isOwn(host) || c.isRecipientOrg(host) || c.isRecipient(address) {
 		c.add(NameAddrRcpt, High, "The sender's name shows an address of the recipient's organization, "+quote(address)+", but the message is from "+quote(addressText(c.author))+".", e)
 		return
 	}
@@ -152,12 +152,20 @@ func (c *check) repliesTo(address string) bool {
 	return false
 }
 
-// isRecipientOrg reports whether d is of the organization of a recipient.
-func (c *check) isRecipientOrg(d domain.Name) bool {
-	for i, r := range c.in.Recipients {
-		if i == maxRecipients {
-			return false
+// isRecipient reports whether a recipient has that address.
+func (c *check) isRecipient(address string) bool {
+	for _, r := range c.in.Recipients[:min(len(c.in.Recipients), maxRecipients)] {
+		if strings.EqualFold(r, address) {
+			return true
 		}
+	}
+	return false
+}
+
+// isRecipientOrg reports whether d is of the organization of a recipient. The
+// users of a free provider are none.
+func (c *check) isRecipientOrg(d domain.Name) bool {
+	for _, r := range c.in.Recipients[:min(len(c.in.Recipients), maxRecipients)] {
 		_, host, _ := cutLast(r, "@")
 		if host == "" {
 			continue

@@ -39,10 +39,13 @@ func (c *check) nameCharacters() {
 		}
 	}
 	if hidden.count > 0 {
-		c.add(NameInvisible, High, "The sender's name has characters that are not shown.", hidden.evidence(text))
+		e := hidden.evidence(text)
+		e.NotExempt = "the letters and signs beside them have no use for them"
+		c.add(NameInvisible, High, "The sender's name has characters that are not shown.", e)
 	}
 	if turned.count > 0 {
 		e, severity := turned.evidence(text), High
+		e.NotExempt = "the name has no letter that runs from right to left, or the characters force all others"
 		if rtl && !overrides {
 			severity = Low
 			e.NotExempt = "the name is in a script that runs from right to left, which seldom needs them"
@@ -53,6 +56,7 @@ func (c *check) nameCharacters() {
 	if styledLetters >= minStyled {
 		e := Evidence{Shown: text, End: len(text), CodePoints: codePoints(text, isStyled)}
 		e.Skeleton = Skeleton(clip(text))
+		e.NotExempt = "they are more than a sign and no part of an East Asian text"
 		c.add(NameStyled, Low, "The sender's name is written with letters made for mathematics or decoration.", e)
 	}
 }
