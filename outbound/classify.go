@@ -81,19 +81,16 @@ func Sessions(plan *Plan, attempts []Attempt) []Reported {
 	}
 	for i := range plan.Hosts {
 		h := &plan.Hosts[i]
-		s := tlsrpt.Session{Policy: plan.reportedPolicy(h), Failure: &tlsrpt.FailureDetail{ReceivingMXHostname: h.Name}}
-		switch {
-		case h.State == Wait && h.Policy == DANE:
-			s.Failure.ResultType = tlsrpt.DNSSECInvalid // RFC 8460, Section 4.3.2.1
-		case h.DANE != nil && h.DANE.Outcome == dane.UnusableRecords:
-			s.Failure.ResultType = tlsrpt.TLSAInvalid
-			s.Policy = tlsaPolicy(h)
-		case h.Unlisted && h.Policy != DANE && h.DANE != nil && h.DANE.Outcome != dane.NoAddress:
-			s.Failure.ResultType, s.Failure.FailureReasonCode = tlsrpt.ValidationFailure, "mx-not-in-policy"
-		default:
-			continue
+		t, code := h.failure()
+		if t == "" || t == tlsrpt.DNSSECInvalid && h.Policy != DANE {
+			continue // bogus addresses tell nothing of a policy
 		}
-		s.Failure.AdditionalInformation = h.Reason
+		s := tlsrpt.Session{Policy: plan.reportedPolicy(h), Failure: &tlsrpt.FailureDetail{
+			ResultType: t, FailureReasonCode: code, ReceivingMXHostname: h.Name, AdditionalInformation: h.Reason,
+		}}
+		if t == tlsrpt.TLSAInvalid {
+			s.Policy = tlsaPolicy(h)
+		}
 		out = append(out, plan.reported(h, s))
 	}
 	for i := range attempts {
@@ -103,6 +100,35 @@ func Sessions(plan *Plan, attempts []Attempt) []Reported {
 		}
 	}
 	return out
+}
+
+// failure is what is wrong with a host before anybody connects, for the reports: its
+// DNSSEC, its TLSA records, or that the MTA-STS policy does not list it.
+func (h *Host) failure() (t tlsrpt.ResultType, code string) {
+	switch {
+	case h.DANE == nil || h.DANE.Outcome == dane.NoAddress:
+	case h.State == Wait && (h.Policy == DANE || h.DANE.Status == resolver.Bogus):
+		return tlsrpt.DNSSECInvalid, "" // RFC 8460, Section 4.3.2.1
+	case h.DANE.Outcome == dane.UnusableRecords:
+		return tlsrpt.TLSAInvalid, ""
+	case h.Unlisted && h.Policy != DANE:
+		return tlsrpt.ValidationFailure, "mx-not-in-policy"
+	}
+	return "", ""
+}
+
+// failure is what is wrong with the way to the host, or else to the whole domain,
+// before anybody connects.
+func (plan *Plan) failure(host string) tlsrpt.ResultType {
+	if h := plan.host(host); h != nil {
+		if t, _ := h.failure(); t != "" {
+			return t
+		}
+	}
+	if plan.MX.Failed && plan.MX.Status == resolver.Bogus {
+		return tlsrpt.DNSSECInvalid
+	}
+	return stsFailure(plan.STS)
 }
 
 // failure returns the attempt's failure for a report, nil without one.

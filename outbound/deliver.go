@@ -62,13 +62,14 @@ type Delivery struct {
 	// Result is that of all recipients: deferred if one is, else refused if one is.
 	Result    Result `json:"result"`
 	Delivered bool   `json:"delivered"`
-	// Authenticated, MX, Policy and TLS are those of the last attempt.
+	// Authenticated, MX, Policy, TLS and Reason are those of the last attempt that
+	// connected, or of the last where none did.
 	Authenticated bool              `json:"authenticated"`
 	MX            string            `json:"mx"`
 	Policy        Policy            `json:"policy"`
 	TLS           *TLSState         `json:"tls"`
 	Reply         string            `json:"reply"`
-	ResultType    tlsrpt.ResultType `json:"tlsrpt_result_type"` // of the last attempt that has one
+	ResultType    tlsrpt.ResultType `json:"tlsrpt_result_type"` // of the last attempt that has one, else of the plan
 	Attempts      []Attempt         `json:"attempts"`
 	Recipients    []RecipientResult `json:"recipients"`
 	Reason        string            `json:"reason"`
@@ -103,7 +104,9 @@ func (d *Deliverer) Deliver(ctx context.Context, plan *Plan, m *Message) *Delive
 		h := &plan.Hosts[i]
 		want, why := plan.demands(h, m)
 		if why != "" {
-			run.add(Attempt{Host: h.Name, Policy: h.Policy, Stage: StagePlan, Begin: d.now(), Reason: why})
+			a := Attempt{Host: h.Name, Policy: h.Policy, Stage: StagePlan, Begin: d.now(), Reason: why}
+			a.ResultType, a.FailureReason = h.failure()
+			run.add(a)
 			continue
 		}
 		d.host(ctx, run, h, want)

@@ -106,13 +106,13 @@ func TestDeliver(t *testing.T) {
 		{"dane-injected", "to.signed", record, "", injected, nil, "deferred  dane validation-failure", "starttls"},
 		{"dane-closed", "to.signed", record, "", closing, nil, "deferred  dane validation-failure", "starttls"},
 		{"dane-old-tls", "to.signed", record, "", oldTLS, nil, "deferred  dane validation-failure", ""},
-		{"dane-unusable", "to.signed", "1 1 1 00", "", cert("nobody.signed"), nil, "delivered  dane-unauthenticated", taken},
+		{"dane-unusable", "to.signed", "1 1 1 00", "", cert("nobody.signed"), nil, "delivered  dane-unauthenticated tlsa-invalid", taken},
 		{"dane-unusable-stripped", "to.signed", "1 1 1 00", "", plaintext, nil, "deferred  dane-unauthenticated starttls-not-supported", ""},
 		{"dane-fails-sts-passes", "to.signed", oldRecord, "enforce mx.to.signed", serve(good), nil, "deferred  dane validation-failure", ""},
 		{"dane-passes-sts-fails", "to.signed", record, "enforce other.signed", serve(good), nil, "delivered authenticated dane", taken},
 		{"sts", "to.plain", "", "enforce mx.to.plain", cert("mx.to.plain"), nil, "delivered authenticated mta-sts", taken},
 		{"sts-wildcard", "to.plain", "", "enforce *.to.plain", cert("*.to.plain"), nil, "delivered authenticated mta-sts", taken},
-		{"sts-wildcard-depth", "to.plain", "", "enforce *.plain", cert("mx.to.plain"), nil, "deferred  mta-sts", ""},
+		{"sts-wildcard-depth", "to.plain", "", "enforce *.plain", cert("mx.to.plain"), nil, "deferred  mta-sts validation-failure", ""},
 		{"sts-wrong-name", "to.plain", "", "enforce mx.to.plain", cert("to.plain"), nil, "deferred  mta-sts certificate-host-mismatch", ""},
 		{"sts-stranger", "to.plain", "", "enforce mx.to.plain", func(t *testing.T, _ *authority) *mx { return cert("mx.to.plain")(t, stranger) }, nil, "deferred  mta-sts certificate-not-trusted", ""},
 		{"sts-expired", "to.plain", "", "enforce mx.to.plain", func(t *testing.T, ca *authority) *mx {
@@ -123,7 +123,7 @@ func TestDeliver(t *testing.T) {
 		{"sts-454", "to.plain", "", "enforce mx.to.plain", refused, nil, "deferred  mta-sts starttls-not-supported", "starttls"},
 		{"sts-broken-handshake", "to.plain", "", "enforce mx.to.plain", breaking, nil, "deferred  mta-sts validation-failure", "starttls"},
 		{"sts-injected", "to.plain", "", "enforce mx.to.plain", injected, nil, "deferred  mta-sts validation-failure", "starttls"},
-		{"sts-unlisted", "to.plain", "", "enforce mx.other.plain", cert("mx.to.plain"), nil, "deferred  mta-sts", ""},
+		{"sts-unlisted", "to.plain", "", "enforce mx.other.plain", cert("mx.to.plain"), nil, "deferred  mta-sts validation-failure", ""},
 		{"sts-testing-good", "to.plain", "", "testing mx.to.plain", cert("mx.to.plain"), nil, "delivered authenticated opportunistic", taken},
 		{"sts-testing-wrong-name", "to.plain", "", "testing mx.to.plain", cert("to.plain"), nil, "delivered  opportunistic certificate-host-mismatch", taken},
 		{"sts-testing-stripped", "to.plain", "", "testing mx.to.plain", plaintext, nil, "delivered  opportunistic starttls-not-supported", inClear},
@@ -360,5 +360,36 @@ func BenchmarkDeliver(b *testing.B) {
 		if got := d.Deliver(b.Context(), plan, m); !got.Delivered {
 			b.Fatal(got.Reason)
 		}
+	}
+}
+
+// What keeps everybody from connecting has its result type and its policy too.
+func TestDeliverNobodyAsked(t *testing.T) {
+	w := newWorld(t, signedZone, plainZone)
+	w.signed.Corrupt("_25._tcp.mx.bogus.signed.", dns.TypeTLSA)
+	w.signed.Corrupt("bogusmx.signed.", dns.TypeMX)
+	w.signed.Corrupt("bogusaddr-host.signed.", dns.TypeA)
+	tests := []struct{ name, domain, sts, want string }{
+		{"bogus-tlsa", "bogus.signed", "", "deferred mx.bogus.signed dane dnssec-invalid"},
+		{"bogus-mx", "bogusmx.signed", "", "deferred   dnssec-invalid"},
+		{"bogus-address", "bogusaddr.signed", "", "deferred bogusaddr-host.signed opportunistic dnssec-invalid"},
+		{"unlisted", "a.plain", "a.plain enforce other.plain", "deferred mx.plain mta-sts validation-failure"},
+		{"null-mx", "null.signed", "", "refused   "},
+		// Of several hosts the one that was asked counts, not the one left out.
+		{"unlisted-last", "two.plain", "two.plain enforce mx.plain", "deferred mx.plain mta-sts validation-failure"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b := &bed{ca: newAuthority(t), world: w}
+			plan := w.planner(t, tt.sts).Plan(t.Context(), tt.domain)
+			d := b.deliverer().Deliver(t.Context(), plan, message(t, tt.domain))
+			got := fmt.Sprintf("%s %s %s %s", d.Result, d.MX, d.Policy, d.ResultType)
+			if diff := cmp.Diff(got, tt.want); diff != "" {
+				t.Errorf("%s\n%s", diff, d.Reason)
+			}
+			if d.Reason == "" || d.Reply == "" {
+				t.Errorf("got reason %q, reply %q", d.Reason, d.Reply)
+			}
+		})
 	}
 }

@@ -35,12 +35,13 @@ const (
 // Mechanism is what protects the way to a domain as a whole.
 type Mechanism string
 
-// The mechanisms. A domain has the weakest that one of its hosts in use has.
+// The mechanisms. A domain has the weakest that one of its hosts in use has; where
+// none is in use, the one that keeps them out.
 const (
 	MechanismDANE          Mechanism = "dane"
 	MechanismMTASTS        Mechanism = "mta-sts"
 	MechanismOpportunistic Mechanism = "opportunistic"
-	MechanismNone          Mechanism = "none" // no host is in use
+	MechanismNone          Mechanism = "none" // there is no host to protect
 )
 
 // Outcome is what a plan comes to before any connection.

@@ -123,8 +123,8 @@ func TestPlan(t *testing.T) {
 		{"mixed-hosts", "mixed.signed", "", "deliver opportunistic; mx.plain opportunistic use; mx.dane.signed dane use"},
 		{"alias-domain", "alias.signed", "", "deliver dane; mx.dane.signed dane use"},
 		{"alias-host", "aliasmx.signed", "", "deliver dane; aliasmx-host.signed dane use"},
-		{"bogus-tlsa", "bogus.signed", "", "defer none 451 4.4.3; mx.bogus.signed dane defer"},
-		{"bogus-tlsa-sts", "bogus.signed", "bogus.signed enforce mx.bogus.signed", "defer none 451 4.4.3; mx.bogus.signed dane defer"},
+		{"bogus-tlsa", "bogus.signed", "", "defer dane 451 4.4.3; mx.bogus.signed dane defer"},
+		{"bogus-tlsa-sts", "bogus.signed", "bogus.signed enforce mx.bogus.signed", "defer dane 451 4.4.3; mx.bogus.signed dane defer"},
 		{"bogus-mx", "bogusmx.signed", "", "defer none 451 4.4.3"},
 		{"bogus-address", "bogusaddr.signed", "", "defer none 451 4.4.3; bogusaddr-host.signed opportunistic defer"},
 		{"one-host-bogus", "half.signed", "", "deliver opportunistic; mx.bogus.signed dane defer; mx.none.signed opportunistic use"},
@@ -133,13 +133,13 @@ func TestPlan(t *testing.T) {
 		{"plain-sts", "a.plain", "a.plain enforce mx.plain", "deliver mta-sts; mx.plain mta-sts use"},
 		{"plain-sts-testing", "a.plain", "a.plain testing other.plain", "deliver opportunistic; mx.plain opportunistic use"},
 		{"plain-sts-none", "a.plain", "a.plain none", "deliver opportunistic; mx.plain opportunistic use"},
-		{"plain-sts-unlisted", "a.plain", "a.plain enforce other.plain", "defer none 451 4.7.0; mx.plain mta-sts skip"},
+		{"plain-sts-unlisted", "a.plain", "a.plain enforce other.plain", "defer mta-sts 451 4.7.0; mx.plain mta-sts skip"},
 		{"plain-sts-one-listed", "two.plain", "two.plain enforce other.plain", "deliver mta-sts; mx.plain mta-sts skip; other.plain mta-sts use"},
 		{"plain-sts-broken-record", "broken.plain", "", "deliver opportunistic; mx.plain opportunistic use"},
 		{"insecure-mx-secure-host", "tosigned.plain", "", "deliver dane; mx.dane.signed dane use"},
 		{"insecure-mx-secure-host-sts", "tosigned.plain", "tosigned.plain enforce mx.dane.signed", "deliver dane; mx.dane.signed dane use"},
 		// Whoever forges the MX can name a host that he has signed himself.
-		{"forged-mx-to-signed-host", "tosigned.plain", "tosigned.plain enforce mx.plain", "defer none 451 4.7.0; mx.dane.signed mta-sts skip"},
+		{"forged-mx-to-signed-host", "tosigned.plain", "tosigned.plain enforce mx.plain", "defer mta-sts 451 4.7.0; mx.dane.signed mta-sts skip"},
 		{"case-and-dot", "DANE.signed.", "", "deliver dane; mx.dane.signed dane use"},
 		{"no-name", "a b", "", "reject none 553 5.1.2"},
 	}
@@ -178,7 +178,7 @@ func TestPlanBlockedTLSA(t *testing.T) {
 		return m
 	}
 	plan := w.planner(t).Plan(t.Context(), "dane.signed")
-	if diff := cmp.Diff(short(plan), "defer none 451 4.4.3; mx.dane.signed dane defer"); diff != "" {
+	if diff := cmp.Diff(short(plan), "defer dane 451 4.4.3; mx.dane.signed dane defer"); diff != "" {
 		t.Error(diff)
 	}
 	// Below an insecure host nobody asks.
@@ -194,6 +194,26 @@ func TestPlanWithoutProof(t *testing.T) {
 	p := &outbound.Planner{Resolver: &resolver.Unvalidated{Source: w, Status: resolver.Indeterminate}}
 	plan := p.Plan(t.Context(), "dane.signed")
 	if diff := cmp.Diff(short(plan), "deliver opportunistic; mx.dane.signed opportunistic use"); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A test bed reaches a host at another port; that does not take DANE away.
+func TestPlanOtherPort(t *testing.T) {
+	w := newWorld(t, signedZone+"_2525._tcp.mx.none.signed. TLSA "+tlsa+"\n", plainZone)
+	p := w.planner(t)
+	p.Port = 2525
+	var got []string
+	for _, domain := range []string{"none.signed", "dane.signed", "order.signed"} {
+		h := p.Plan(t.Context(), domain).Hosts[0]
+		got = append(got, fmt.Sprintf("%s %s", h.Policy, h.DANE.Reason))
+	}
+	want := []string{
+		"dane 1 TLSA records at _2525._tcp.mx.none.signed apply",
+		"dane 1 TLSA records at _25._tcp.mx.dane.signed apply",
+		"opportunistic there is no TLSA record at _2525._tcp.a.signed",
+	}
+	if diff := cmp.Diff(got, want); diff != "" {
 		t.Error(diff)
 	}
 }

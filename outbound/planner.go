@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/waxseal/waxseal/dane"
@@ -23,7 +24,8 @@ type Planner struct {
 	Resolver resolver.Resolver
 	// STS answers for MTA-STS policies; nil leaves MTA-STS out.
 	STS *mtasts.Cache
-	// Port is the SMTP port; 0 means 25.
+	// Port is the SMTP port, at which TLSA records are asked for; 0 means 25. A host
+	// without any at another port is held to those of port 25.
 	Port uint16
 	// Shuffle orders hosts of one preference; nil means math/rand/v2.Shuffle.
 	Shuffle func(n int, swap func(i, j int))
@@ -68,7 +70,6 @@ func (p *Planner) askSTS(ctx context.Context, domain string) func() *mtasts.Eval
 
 // discover looks up addresses and TLSA records of all hosts.
 func (p *Planner) discover(ctx context.Context, hosts []Host) {
-	port := cmp.Or(p.Port, 25)
 	peeker, _ := p.Resolver.(resolver.Peeker)
 	limit := semaphore.NewWeighted(atOnce)
 	var wg sync.WaitGroup
@@ -76,7 +77,7 @@ func (p *Planner) discover(ctx context.Context, hosts []Host) {
 		h := &hosts[i]
 		if peeker != nil {
 			if _, known := peeker.Peek(h.Name, resolver.TypeA); known {
-				h.DANE = dane.Discover(ctx, p.Resolver, h.Name, port)
+				h.DANE = p.discoverHost(ctx, h.Name)
 				continue
 			}
 		}
@@ -86,10 +87,26 @@ func (p *Planner) discover(ctx context.Context, hosts []Host) {
 			if limit.Acquire(ctx, 1) == nil {
 				defer limit.Release(1)
 			}
-			h.DANE = dane.Discover(ctx, p.Resolver, h.Name, port)
+			h.DANE = p.discoverHost(ctx, h.Name)
 		})
 	}
 	wg.Wait()
+}
+
+// discoverHost looks up one host. Another port than 25 is how a test bed reaches the
+// host: where it has no records of its own, those of the MX count.
+func (p *Planner) discoverHost(ctx context.Context, host string) *dane.Discovery {
+	const smtpPort = 25
+	d := dane.Discover(ctx, p.Resolver, host, cmp.Or(p.Port, smtpPort))
+	if p.Port == 0 || p.Port == smtpPort || d.Outcome != dane.NoRecords {
+		return d
+	}
+	mx := dane.Discover(ctx, p.Resolver, host, smtpPort)
+	if mx.Outcome == dane.NoRecords {
+		return d
+	}
+	mx.Lookups = append(d.Lookups, mx.Lookups...)
+	return mx
 }
 
 // decide sets policy and state of a host.
@@ -180,8 +197,12 @@ func (plan *Plan) conclude() *Plan {
 		plan.Mechanism = [...]Mechanism{MechanismDANE, MechanismMTASTS, MechanismDANE, MechanismOpportunistic}[weakest]
 		return plan.end(Deliver, 0, smtp.EnhancedCode{}, "%s", plan.summary(weakest))
 	case states[1] > 0:
+		if plan.waits(DANE) {
+			plan.Mechanism = MechanismDANE
+		}
 		return plan.end(Defer, 451, smtp.EnhancedCode{4, 4, 3}, "no MX host of %s can be used now: %s", plan.Domain, plan.first(Wait))
 	case states[2] > 0: // RFC 8461, Section 5: temporary; the policy may be wrong
+		plan.Mechanism = MechanismMTASTS
 		return plan.end(Defer, 451, smtp.EnhancedCode{4, 7, 0}, "no MX host of %s is in its MTA-STS policy", plan.Domain)
 	case plan.MX.Kind == ImplicitMX:
 		return plan.end(Reject, 550, smtp.EnhancedCode{5, 1, 2}, "%s has neither MX nor address", plan.Domain)
@@ -200,6 +221,11 @@ func (p Policy) rank() int {
 		return 2
 	}
 	return 3
+}
+
+// waits reports whether a host under the policy waits for a lookup.
+func (plan *Plan) waits(p Policy) bool {
+	return slices.ContainsFunc(plan.Hosts, func(h Host) bool { return h.State == Wait && h.Policy == p })
 }
 
 // first returns the reason of the first host in the state.

@@ -108,22 +108,41 @@ func (r *run) finish() *Delivery {
 	d.Result, d.Delivered = worst, worst == Delivered
 	d.Reason = r.plan.Reason
 	for i := range d.Attempts {
-		a := &d.Attempts[i]
-		d.MX, d.Policy, d.TLS, d.Authenticated, d.Reason = a.Host, a.Policy, a.TLS, a.Authenticated, a.Reason
-		if a.ResultType != "" {
-			d.ResultType = a.ResultType
+		if t := d.Attempts[i].ResultType; t != "" {
+			d.ResultType = t
 		}
 	}
+	if a := r.decisive(); a != nil {
+		d.MX, d.Policy, d.TLS, d.Authenticated, d.Reason = a.Host, a.Policy, a.TLS, a.Authenticated, a.Reason
+	}
+	if d.ResultType == "" {
+		d.ResultType = r.plan.failure(d.MX)
+	}
 	return d
+}
+
+// decisive is the attempt that tells the most about the whole: the last that
+// connected, or else the last; nil without any.
+func (r *run) decisive() *Attempt {
+	var last *Attempt
+	for i := range r.result.Attempts {
+		a := &r.result.Attempts[i]
+		if last == nil || a.Stage != StagePlan || last.Stage == StagePlan {
+			last = a
+		}
+	}
+	return last
 }
 
 // leftOver is the result of recipients about whom no server has decided, and the
 // reply that says so.
 func (r *run) leftOver() (Result, *smtp.Reply) {
 	last, noRequireTLS := "", len(r.result.Attempts) > 0
+	if a := r.decisive(); a != nil {
+		last = a.Reason
+	}
 	for i := range r.result.Attempts {
 		a := &r.result.Attempts[i]
-		last = a.Reason
 		noRequireTLS = noRequireTLS && (a.noRequireTLS || a.Stage == StagePlan && strings.HasPrefix(a.Reason, "REQUIRETLS"))
 	}
 	switch {

@@ -65,6 +65,9 @@ func (w *world) planner(t testing.TB, policies ...string) *outbound.Planner {
 	store := new(mtasts.MemoryStore)
 	for _, p := range policies {
 		words := strings.Fields(p)
+		if len(words) == 0 {
+			continue
+		}
 		store.Save(t.Context(), &mtasts.Entry{
 			Domain: words[0], ID: "1", Expires: now.Add(time.Hour), Used: now,
 			Policy: mtasts.Policy{Version: "STSv1", Mode: mtasts.Mode(words[1]), MX: words[2:], MaxAge: 3600},
