@@ -44,7 +44,12 @@ JSON object for each, in their order. --serve answers DNS queries of other
 programs on this host over UDP and TCP, with the AD bit set only where the answer
 is proven and the bit was asked for. --example takes its answers from a small
 tree of zones that comes with the program; without a NAME it shows what becomes
-of each kind of zone.`,
+of each kind of zone.
+
+With --json an answer is one object: name, type, status, rcode, records, reason,
+ede (the code of RFC 8914) where there is one, and chain, zone by zone; --trace
+adds queries. A failed lookup has that form too. The exit code is 0 if there is a
+verdict, bogus and SERVFAIL included, and 1 if nobody could be asked.`,
 		Example: `  waxseal dns --example
   waxseal dns mx.example.org
   waxseal dns _25._tcp.mx.example.org TLSA --recursive --trace

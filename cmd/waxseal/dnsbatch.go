@@ -107,13 +107,17 @@ func (d *dnsCommand) printBatch(ctx context.Context, queue <-chan *batchItem) er
 	var matched error
 	count, failed := 0, 0
 	var first error
-	for item := range flushing(queue, w) {
-		out, ok := next(item.out, w)
+	for {
+		item, more := next(ctx, queue, w)
+		if !more {
+			break
+		}
+		out, ok := next(ctx, item.out, w)
+		if ctx.Err() != nil {
+			break
+		}
 		count++
 		if !ok {
-			if ctx.Err() != nil {
-				break
-			}
 			failed++
 			fmt.Fprintf(d.std.err, "waxseal: line %d: %s\n", item.line, clean(oneLine(item.err.Error())))
 			out = item.unasked()
@@ -166,26 +170,18 @@ func batchFailure(count, failed int, first error) error {
 	return fail(err)
 }
 
-// flushing yields the items of the queue and flushes w before it waits.
-func flushing(queue <-chan *batchItem, w *bufio.Writer) func(func(*batchItem) bool) {
-	return func(yield func(*batchItem) bool) {
-		for {
-			item, ok := next(queue, w)
-			if !ok || !yield(item) {
-				return
-			}
-		}
-	}
-}
-
-// next receives from c, and flushes w if that means waiting.
-func next[V any](c <-chan V, w *bufio.Writer) (V, bool) {
+// next receives from c, and flushes w if that means waiting. There is nothing once
+// ctx ends: whoever reads standard input may wait for ever.
+func next[V any](ctx context.Context, c <-chan V, w *bufio.Writer) (v V, ok bool) {
 	select {
-	case v, ok := <-c:
+	case v, ok = <-c:
 		return v, ok
 	default:
-		_ = w.Flush() // an error comes again with the next write
-		v, ok := <-c
-		return v, ok
 	}
+	_ = w.Flush() // an error comes again with the next write
+	select {
+	case v, ok = <-c:
+	case <-ctx.Done():
+	}
+	return v, ok
 }
