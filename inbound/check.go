@@ -17,6 +17,7 @@ import (
 
 	"github.com/waxseal/waxseal/dkim"
 	"github.com/waxseal/waxseal/dmarc"
+	"github.com/waxseal/waxseal/lookalike"
 	"github.com/waxseal/waxseal/message"
 	"github.com/waxseal/waxseal/resolver"
 	"github.com/waxseal/waxseal/spf"
@@ -52,6 +53,11 @@ type Checker struct {
 	// step of SPF, and the oldest_pass of ARC, which verifies the older message
 	// signatures (RFC 8617, Section 5.2).
 	Trace bool
+
+	// Lookalike looks for what authentication leaves open: deceptive names,
+	// lookalike domains, shared infrastructure. It only advises. nil means that
+	// nobody looks.
+	Lookalike *lookalike.Inspector
 
 	// Caches of parsed records; nil means that each record is parsed when met.
 	SPFRecords   *spf.RecordCache

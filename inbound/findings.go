@@ -5,6 +5,10 @@ import (
 
 	"github.com/waxseal/waxseal/authres"
 	"github.com/waxseal/waxseal/dkim"
+	"github.com/waxseal/waxseal/dmarc"
+	"github.com/waxseal/waxseal/domain"
+	"github.com/waxseal/waxseal/internal/ascii"
+	"github.com/waxseal/waxseal/lookalike"
 	"github.com/waxseal/waxseal/message"
 )
 
@@ -57,7 +61,9 @@ func (s *Session) findings(v *Verdict) []Finding {
 		add(HeaderUnreadable, High, "The header is over a limit; nothing that rests on it was evaluated.", s.unreadable.Error())
 		return fs
 	}
-	if s.author.Problem != "" {
+	if inspector := s.checker.Lookalike; inspector != nil {
+		fs = append(fs, s.lookalike(inspector, v)...) // it says what is wrong with From as well
+	} else if s.author.Problem != "" && s.author.Problem != message.ShownAddress {
 		add(FromProblem, High, "Readers may disagree on who wrote this message: "+string(s.author.Problem)+".", s.author.Detail)
 	}
 	fs = append(fs, s.headerFindings()...)
@@ -66,6 +72,38 @@ func (s *Session) findings(v *Verdict) []Finding {
 		fs = append(fs, keyFindings(&v.DKIM[i])...)
 	}
 	return fs
+}
+
+// lookalike asks what authentication leaves open.
+func (s *Session) lookalike(inspector *lookalike.Inspector, v *Verdict) []Finding {
+	in := lookalike.Input{
+		Author: s.author, AuthorOrg: v.DMARC.OrgDomain,
+		DMARC: string(v.DMARC.Result), Recipients: s.env.RcptTo,
+	}
+	for i := range v.DMARC.Identifiers {
+		in.Identifiers = append(in.Identifiers, s.identifier(&v.DMARC.Identifiers[i], v))
+	}
+	if v.DMARC.Identifiers == nil { // no record, so DMARC did not look at them
+		for _, id := range s.identifiers(v) {
+			in.Identifiers = append(in.Identifiers, s.identifier(&dmarc.Alignment{Identifier: id}, v))
+		}
+	}
+	in.ReadHeader(s.header)
+	var fs []Finding
+	for _, f := range inspector.Inspect(in) {
+		fs = append(fs, Finding{string(f.ID), Severity(f.Severity), f.Text, f.Evidence.String()})
+	}
+	return fs
+}
+
+func (s *Session) identifier(a *dmarc.Alignment, v *Verdict) lookalike.Identifier {
+	id := lookalike.Identifier{
+		Method: string(a.Method), Domain: domain.Name(ascii.ToLower(a.Domain)), Result: a.Result, Aligned: a.Aligned,
+	}
+	if a.Method == dmarc.SPF {
+		id.Mechanism = v.SPF.Mechanism
+	}
+	return id
 }
 
 func (s *Session) headerFindings() []Finding {

@@ -15,6 +15,7 @@ import (
 	"github.com/waxseal/waxseal/dmarc"
 	"github.com/waxseal/waxseal/domain"
 	"github.com/waxseal/waxseal/inbound"
+	"github.com/waxseal/waxseal/lookalike"
 	"github.com/waxseal/waxseal/message"
 	"github.com/waxseal/waxseal/resolver/zonefile"
 	"github.com/waxseal/waxseal/spf"
@@ -37,6 +38,8 @@ type verifyCommand struct {
 	asJSON      bool
 	sealers     []string
 	lists       []string
+	protect     []string
+	rcptTo      []string
 
 	checker inbound.Checker
 	trust   inbound.Trust
@@ -68,6 +71,8 @@ With --json one object is printed for each message, on a line of its own.`,
 	fs.StringVar(&v.authServID, "authserv-id", "", "`NAME` under which results are written (default: this host's name)")
 	fs.StringSliceVar(&v.sealers, "trusted-sealer", nil, "believe this `DOMAIN`'s ARC seals when DMARC fails (repeatable)")
 	fs.StringSliceVar(&v.lists, "trusted-list", nil, "believe mail authenticated as this list `DOMAIN` when DMARC fails (repeatable)")
+	fs.StringSliceVar(&v.protect, "protect", nil, "your own `DOMAIN`: names and domains that look like it are found (repeatable)")
+	fs.StringSliceVar(&v.rcptTo, "rcpt-to", nil, "`ADDRESS` in RCPT TO: an author who shows it as his own is found (repeatable)")
 	fs.BoolVar(&v.example, "example", false, "verify the shipped example messages against the shipped zone; no network")
 	v.dns.register(cmd)
 	v.on.register(cmd, "dmarc=fail or temperror")
@@ -116,8 +121,13 @@ func (v *verifyCommand) prepare(args []string) error {
 	if v.trust.Lists, err = parseDomains("--trusted-list", v.lists); err != nil {
 		return err
 	}
+	own, err := parseDomains("--protect", v.protect)
+	if err != nil {
+		return err
+	}
 	v.checker = inbound.Checker{
 		AuthServID: v.authServID, Trace: true,
+		Lookalike:  &lookalike.Inspector{Protected: lookalike.Protected{Domains: own}},
 		SPFRecords: new(spf.RecordCache), Keys: new(dkim.KeyCache), DMARCRecords: new(dmarc.RecordCache),
 	}
 	if v.checker.Time, err = v.dns.clock(); err != nil {
@@ -186,9 +196,9 @@ func (v *verifyCommand) verify(ctx context.Context, name string, r io.Reader) (*
 // envelope is what the flags say of the connection, or the message itself.
 func (v *verifyCommand) envelope(msg *message.Message) (inbound.Envelope, []string, error) {
 	if v.fromHeaders {
-		return headerEnvelope(msg.Header)
+		return v.headerEnvelope(msg.Header)
 	}
-	env := inbound.Envelope{Helo: v.env.helo, MailFrom: v.env.reversePath()}
+	env := inbound.Envelope{Helo: v.env.helo, MailFrom: v.env.reversePath(), RcptTo: v.rcptTo}
 	if v.env.ip == "" {
 		if env.Helo != "" || env.MailFrom != "" {
 			return env, nil, usage(errors.New("--ip is missing"), "SPF needs the client's address beside --helo and --mail-from")
@@ -201,7 +211,7 @@ func (v *verifyCommand) envelope(msg *message.Message) (inbound.Envelope, []stri
 }
 
 // headerEnvelope reads the connection from the message's own trace fields.
-func headerEnvelope(h *message.Header) (inbound.Envelope, []string, error) {
+func (v *verifyCommand) headerEnvelope(h *message.Header) (inbound.Envelope, []string, error) {
 	trace, err := h.Trace()
 	var notes []string
 	if err != nil {
@@ -210,7 +220,7 @@ func headerEnvelope(h *message.Header) (inbound.Envelope, []string, error) {
 	if !trace.IP.IsValid() {
 		return inbound.Envelope{}, append(notes, "no client address: SPF is not evaluated"), nil
 	}
-	env := inbound.Envelope{RemoteAddr: trace.IP, Helo: trace.Helo, MailFrom: trace.MailFrom}
+	env := inbound.Envelope{RemoteAddr: trace.IP, Helo: trace.Helo, MailFrom: trace.MailFrom, RcptTo: v.rcptTo}
 	note := fmt.Sprintf("connection read from the message's own header: client %s, HELO %s, MAIL FROM <%s>", trace.IP, orDash(trace.Helo), trace.MailFrom)
 	return env, append(notes, note), nil
 }
