@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -213,6 +214,40 @@ func TestDNSTime(t *testing.T) {
 			t.Errorf("the reason does not name the time: %q", why)
 		}
 	}
+}
+
+// slowFor answers from a zone, but never for one domain and below.
+type slowFor struct {
+	resolver.Resolver
+	domain string
+}
+
+func (s slowFor) Lookup(ctx context.Context, name string, t resolver.Type) (*resolver.Answer, error) {
+	if strings.HasSuffix(name, s.domain) {
+		return stuck{}.Lookup(ctx, name, t)
+	}
+	return s.Resolver.Lookup(ctx, name, t)
+}
+
+// TestDNSTimeLeft holds that a stranger whose servers never answer does not use
+// up the time in which DMARC finds out that his author domain does not exist.
+func TestDNSTimeLeft(t *testing.T) {
+	c := checker(zonefile.FromText(`
+		example.             SOA ns.example. h.example. 1 7200 3600 1209600 300
+		bank.example.        A 192.0.2.1
+		_dmarc.bank.example. TXT "v=DMARC1; p=none; np=reject"
+	`))
+	c.Resolver = slowFor{c.Resolver, "slow.example"}
+	text := strings.Replace(plain, "service@bank", "service@gone.bank", 1)
+	synctest.Test(t, func(t *testing.T) { // its clock waits for nobody
+		v, err := c.Check(t.Context(), envelope("192.0.2.1", "x.slow.example", "b@slow.example"), strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := summary(v), "spf=temperror dkim= arc=none dmarc=fail/reject "; got != want {
+			t.Errorf("got  %s\nwant %s\n%s", got, want, v.DMARC.Reason)
+		}
+	})
 }
 
 // faulty panics.

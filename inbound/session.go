@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/waxseal/waxseal/arc"
 	"github.com/waxseal/waxseal/dkim"
@@ -58,25 +59,26 @@ func (c *Checker) begin(ctx context.Context, env Envelope, h *message.Header, un
 	}
 	t := &s.dns.time
 	t.left = wait
-	s.startSPF(s.dns.spf.init(c.Resolver, t, maxSPFLookups))
+	keep := wait / dmarcShare
+	s.startSPF(s.dns.spf.init(c.Resolver, t, keep, maxSPFLookups))
 	if unreadable != nil {
 		return s
 	}
-	s.guard(func() { s.startHeader(c, t) })
+	s.guard(func() { s.startHeader(c, t, keep) })
 	return s
 }
 
 // startHeader begins all that rests on the header.
-func (s *Session) startHeader(c *Checker, t *dnsTime) {
+func (s *Session) startHeader(c *Checker, t *dnsTime, keep time.Duration) {
 	h := s.header
 	s.author = h.Author()
-	v := dkim.Verifier{Resolver: s.dns.dkim.init(c.Resolver, t, maxDKIMLookups), Time: c.Time, Keys: c.Keys}
+	v := dkim.Verifier{Resolver: s.dns.dkim.init(c.Resolver, t, keep, maxDKIMLookups), Time: c.Time, Keys: c.Keys}
 	s.dkim = v.Begin(s.ctx, h, &s.body)
 	a := arc.Validator{
-		Resolver: s.dns.arc.init(c.Resolver, t, maxARCLookups), Time: c.Time, Keys: c.Keys, NewestOnly: !c.Trace,
+		Resolver: s.dns.arc.init(c.Resolver, t, keep, maxARCLookups), Time: c.Time, Keys: c.Keys, NewestOnly: !c.Trace,
 	}
 	s.arc = a.Begin(s.ctx, h, &s.body)
-	s.evaluator = dmarc.Evaluator{Resolver: s.dns.dmarc.init(c.Resolver, t, maxDMARCLookups), Records: c.DMARCRecords}
+	s.evaluator = dmarc.Evaluator{Resolver: s.dns.dmarc.init(c.Resolver, t, 0, maxDMARCLookups), Records: c.DMARCRecords}
 	s.dmarc = s.evaluator.Begin(s.ctx, s.author)
 	s.expect()
 }
