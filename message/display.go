@@ -2,10 +2,11 @@ package message
 
 import (
 	"bytes"
-	"fmt"
+	"errors"
 	"io"
 	"mime"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/waxseal/waxseal/domain"
@@ -172,16 +173,34 @@ func encodedWordLen(s string) (n int, whole bool) {
 	return n + i + 2, true
 }
 
+// errCharset is for a character set that nobody here knows; the word stays as it
+// is, so that nobody reads the error.
+var errCharset = errors.New("message: unknown charset")
+
+// charsets are the one-byte character sets by charsetName. Their names are made
+// once: a header has room for half a million encoded-words.
+var charsets = sync.OnceValue(func() map[string]*charmap.Charmap {
+	known := make(map[string]*charmap.Charmap, len(charmap.All))
+	for _, e := range charmap.All {
+		if m, ok := e.(*charmap.Charmap); ok {
+			known[charsetName(m.String())] = m
+		}
+	}
+	return known
+})
+
+func charsetName(s string) string { return strings.ReplaceAll(strings.ToLower(s), "-", " ") }
+
 // charsetReader knows the one-byte character sets; mime itself knows UTF-8,
 // US-ASCII and ISO-8859-1.
 func charsetReader(charset string, r io.Reader) (io.Reader, error) {
-	name := strings.ReplaceAll(strings.ToLower(charset), "-", " ")
-	for _, e := range charmap.All {
-		if m, ok := e.(*charmap.Charmap); ok && strings.ToLower(strings.ReplaceAll(m.String(), "-", " ")) == name {
+	const longest = 40 // of the names that there are
+	if len(charset) <= longest {
+		if m := charsets()[charsetName(charset)]; m != nil {
 			return m.NewDecoder().Reader(r), nil
 		}
 	}
-	return nil, fmt.Errorf("message: charset %q", charset)
+	return nil, errCharset
 }
 
 // otherAddress returns the first address in text whose domain is not name, ""
