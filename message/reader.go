@@ -3,8 +3,6 @@ package message
 import (
 	"bytes"
 	"io"
-
-	"github.com/waxseal/waxseal/internal/ascii"
 )
 
 // Message is a message being read: its header, and its body as it comes.
@@ -119,11 +117,15 @@ func (m *Message) readStart() {
 	}
 }
 
-// isMboxFrom reports whether a first line is that of an mbox file, and not a
-// From field in the obsolete form "From : a@b".
+// isMboxFrom reports whether a first line is that of an mbox file, and not one
+// that some reader takes for a From field, such as "From : a@b": leaving that
+// out would hide an author.
 func isMboxFrom(line []byte) bool {
-	rest, ok := bytes.CutPrefix(line, []byte("From "))
-	return ok && !bytes.HasPrefix(ascii.TrimWSP(rest), []byte(":"))
+	if !bytes.HasPrefix(line, []byte("From ")) {
+		return false
+	}
+	f := parseField(line)
+	return !f.LooksLike("From")
 }
 
 // readHeader returns the header without the empty line, cut at the limit, and

@@ -63,6 +63,7 @@ var readTests = []struct{ name, in, want string }{
 	{"mbox", "From a@b.example Mon Jan  1 00:00:00 2024\nA: b\n\nx\n", `1 "A: b\r\n" "x\r\n" lf converted mbox "From a@b.example Mon Jan  1 00:00:00 2024"`},
 	{"mbox-crlf", "From a\r\nA: b\r\n\r\nx", `1 "A: b\r\n" "x" crlf mbox "From a"`},
 	{"mbox-not", "From : a@b.example\r\n\r\n", `1 "From : a@b.example\r\n" "" crlf`},
+	{"mbox-not-nul", "From \x00: a@b.example\r\n\r\n", `1 "From \x00: a@b.example\r\n" "" crlf`},
 	{"bom", "\xef\xbb\xbfA: b\r\n\r\nx", `1 "A: b\r\n" "x" crlf bom`},
 	{"nul", "A: \x00\r\n\r\n\x00", `1 "A: \x00\r\n" "\x00" crlf`},
 }
