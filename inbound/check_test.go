@@ -120,6 +120,7 @@ func TestCheck(t *testing.T) {
 		{"p-none", other, strings.ReplaceAll(plain, "bank", "shop"), "spf=pass dkim= arc=none dmarc=fail/none "},
 		{"no-dmarc", other, strings.ReplaceAll(plain, "bank", "list"), "spf=pass dkim= arc=none dmarc=none/none "},
 		{"no-from", good, "Subject: x\r\n\r\n", "spf=pass dkim= arc=none dmarc=permerror/none from-problem"},
+		{"nul-behind-domain", other, strings.Replace(plain, "bank.example", "bank.example\x00", 1), "spf=pass dkim= arc=none dmarc=fail/reject from-problem"},
 		{"empty", good, "", "spf=pass dkim= arc=none dmarc=permerror/none from-problem,no-body"},
 		{"lf-only", good, strings.ReplaceAll(bank, "\r\n", "\n"), "spf=pass dkim=pass arc=none dmarc=pass/none line-ends-converted"},
 		{"mixed", good, strings.Replace(bank, "body\r\n", "body\n", 1), "spf=pass dkim=fail arc=none dmarc=pass/none mixed-line-ends"},

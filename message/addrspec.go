@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/waxseal/waxseal/domain"
+	"github.com/waxseal/waxseal/internal/ascii"
 )
 
 // addrSpec is addr-spec = local-part "@" domain; pos is at the "@". A second
@@ -84,9 +85,38 @@ func (p *addressParser) domain(a *Address) {
 	name, err := domain.Parse(string(text))
 	if err != nil {
 		p.breaks("%q is not a domain name", clip(text))
+		p.brokenDomain(a.Local, text)
 		return
 	}
 	a.Domain = name
+}
+
+// brokenDomain notes what readers make of a domain with bytes that no domain
+// has: some stop at the first of them, others do not see them.
+func (p *addressParser) brokenDomain(local string, text []byte) {
+	if len(text) > maxLocalShown {
+		return
+	}
+	bad := bytes.IndexFunc(text, func(r rune) bool { return !inHostName(r) })
+	if bad < 0 {
+		p.reading(local, strings.Trim(string(text), "."))
+		return
+	}
+	p.reading(local, string(text[:bad]))
+	seen := bytes.Map(func(r rune) rune {
+		if !inHostName(r) {
+			return -1
+		}
+		return r
+	}, text)
+	if string(seen) != string(text[:bad]) {
+		p.reading(local, string(seen))
+	}
+}
+
+func inHostName(r rune) bool {
+	return r == '.' || r == '-' || r == '_' || r != utf8.RuneError && r >= 0x80 ||
+		r < 0x80 && (ascii.IsAlpha(byte(r)) || ascii.IsDigit(byte(r)))
 }
 
 // obsDomain is obs-domain = atom *("." atom), with or without CFWS.

@@ -104,7 +104,10 @@ var authorTests = []struct{ name, in, want string }{
 	{"nul-in-local", "From: a\x00@b.example", `<a` + "\x00" + `@b.example> | From is written so that readers may disagree: there is a bare control character, '\x00'`},
 
 	// What nobody can read.
-	{"nul-in-domain", "From: a@b.example\x00.c.example", `<a@> | From cannot be parsed: "b.example\x00.c.example" is not a domain name; there is a bare control character, '\x00'`},
+	{"nul-in-domain", "From: a@b.example\x00.c.example", `<a@>, <a@b.example>, <a@b.example.c.example> | From cannot be parsed: "b.example\x00.c.example" is not a domain name; there is a bare control character, '\x00'`},
+	{"nul-behind-domain", "From: <a@b.example\x00>", `<a@>, <a@b.example> | From cannot be parsed: "b.example\x00" is not a domain name; there is a bare control character, '\x00'`},
+	{"percent-in-domain", "From: a@c.example%b.example", `<a@>, <a@c.example>, <a@c.exampleb.example> | From cannot be parsed: "c.example%b.example" is not a domain name`},
+	{"dots-behind-domain", "From: a@b.example..", `<a@>, <a@b.example> | From cannot be parsed: "b.example.." is not a domain name`},
 	{"raw-8-bit-domain", "From: a@\xfc.example", `<a@> | From cannot be parsed: "\xfc.example" is not a domain name`},
 	{"open-quote", `From: "Ann <a@b.example>`, `"Ann <a@b.example> | From cannot be parsed: a quoted string is not closed`},
 	{"open-comment", "From: (Ann <a@b.example>", `(Ann <a@b.example> | From cannot be parsed: a comment is not closed; '(' stands outside of a quoted string`},
