@@ -329,6 +329,7 @@ func TestDecide(t *testing.T) {
 	reject := dmarc.Evaluation{Result: dmarc.Fail, From: "bank.example", Disposition: dmarc.PolicyReject}
 	quarantine := dmarc.Evaluation{Result: dmarc.Fail, From: "quiet.example", Disposition: dmarc.PolicyQuarantine}
 	unknown := dmarc.Evaluation{Result: dmarc.TempError, From: "bank.example"}
+	nobody := dmarc.Evaluation{Result: dmarc.PermError, Reason: "no author domain"}
 	for _, tt := range []struct {
 		name   string
 		v      Verdict
@@ -340,6 +341,10 @@ func TestDecide(t *testing.T) {
 		{"quarantine", Verdict{DMARC: quarantine}, Policy{DMARC: Enforce}, "quarantine would=quarantine 0  quarantine"},
 		{"temperror", Verdict{DMARC: unknown}, Policy{DMARC: Enforce}, "tempfail would=tempfail 451 4.7.26 none"},
 		{"temperror-accept", Verdict{DMARC: unknown}, Policy{DMARC: Enforce, TempError: Accept}, "accept would=accept 0  none"},
+		{"permerror", Verdict{DMARC: nobody}, Policy{DMARC: Enforce}, "quarantine would=quarantine 0  none"},
+		{"permerror-monitor", Verdict{DMARC: nobody}, Policy{}, "accept would=quarantine 0  none"},
+		{"permerror-accept", Verdict{DMARC: nobody}, Policy{DMARC: Enforce, PermError: Accept}, "accept would=accept 0  none"},
+		{"permerror-reject", Verdict{DMARC: nobody}, Policy{DMARC: Enforce, PermError: Reject}, "reject would=reject 550 5.7.26 none"},
 		{"exempt", Verdict{DMARC: reject}, Policy{DMARC: Enforce, Trust: Trust{Authors: []domain.Name{"bank.example"}}}, "accept would=accept 0  none local_policy: bank.example is exempt"},
 		{"forwarder", Verdict{DMARC: reject, remote: netip.MustParseAddr("::ffff:192.0.2.9")}, Policy{DMARC: Enforce, Trust: Trust{Forwarders: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}}, "accept would=accept 0  none trusted_forwarder: client is in 192.0.2.0/24"},
 		{"list", Verdict{DMARC: reject, DKIM: []dkim.Verification{{Result: dkim.Pass, Domain: "list.example"}}}, Policy{DMARC: Enforce, Trust: Trust{Lists: []domain.Name{"list.example"}}}, "accept would=accept 0  none mailing_list: list list.example is authenticated"},

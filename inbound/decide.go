@@ -37,6 +37,12 @@ type Policy struct {
 	// evaluated now: TempFail, or Accept; "" means TempFail.
 	TempError Action
 
+	// PermError is what to do when DMARC is enforced and no author domain can be
+	// told, so that no policy can be looked for: Reject, Quarantine or Accept; ""
+	// means Quarantine. To accept these is to let through whoever breaks his From
+	// in a way that people still read, or hides it behind a header over a limit.
+	PermError Action
+
 	Trust Trust // who may override a DMARC failure
 }
 
@@ -59,7 +65,9 @@ type Decision struct {
 // same decision.
 func Decide(v *Verdict, p Policy) Decision {
 	o := p.Trust.override(v)
-	would := outcome(v, Policy{SPF: p.SPF, DMARC: Enforce, TempError: p.TempError}, o)
+	all := p
+	all.DMARC = Enforce
+	would := outcome(v, all, o)
 	d := outcome(v, p, o)
 	d.Would, d.Override = would.Action, o
 	return d
@@ -85,6 +93,8 @@ func outcome(v *Verdict, p Policy, o *dmarc.Override) Decision {
 		if d, deferred := p.tempError("4.7.26", "DMARC of "+string(v.DMARC.From)+" cannot be evaluated now"); deferred {
 			return d
 		}
+	case v.DMARC.Result == dmarc.PermError:
+		return p.permError()
 	case v.DMARC.Result != dmarc.Fail || o != nil:
 	case v.DMARC.Disposition == dmarc.PolicyReject:
 		d := refuse(550, "5.7.26", dmarcText(v)) // RFC 7372, Section 3.3: several checks failed
@@ -101,6 +111,16 @@ func (p Policy) tempError(enhanced, text string) (Decision, bool) {
 		return Decision{}, false
 	}
 	return Decision{Action: TempFail, Code: 451, Enhanced: enhanced, Text: text, Disposition: dmarc.PolicyNone}, true
+}
+
+func (p Policy) permError() Decision {
+	switch p.PermError {
+	case Accept:
+		return Decision{Action: Accept, Disposition: dmarc.PolicyNone}
+	case Reject:
+		return refuse(550, "5.7.26", "the author domain of this message cannot be told from its From field, so that DMARC cannot be evaluated")
+	}
+	return Decision{Action: Quarantine, Disposition: dmarc.PolicyNone}
 }
 
 func refuse(code int, enhanced, text string) Decision {
