@@ -38,6 +38,7 @@ type stdio struct {
 
 // run executes one command line and returns its exit code.
 func run(ctx context.Context, args []string, std stdio) int {
+	std.in = &interruptible{ctx: ctx, r: std.in}
 	root := newRoot(std)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

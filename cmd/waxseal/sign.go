@@ -230,7 +230,7 @@ type contextReader struct {
 
 func (c contextReader) Read(p []byte) (int, error) {
 	if err := c.ctx.Err(); err != nil {
-		return 0, errors.New("interrupted")
+		return 0, errInterrupted
 	}
 	return c.r.Read(p)
 }

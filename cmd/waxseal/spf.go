@@ -79,7 +79,7 @@ With an empty --mail-from the HELO identity is checked (postmaster@HELO).`,
 			c := spf.Checker{Resolver: r, Receiver: receiver, Time: clock, Trace: true}
 			e := c.CheckHost(cmd.Context(), spf.Args{IP: ip, Helo: env.helo, MailFrom: env.reversePath()})
 			if err := cmd.Context().Err(); err != nil {
-				return fail(fmt.Errorf("interrupted"))
+				return fail(errInterrupted)
 			}
 			if asJSON {
 				if err := json.NewEncoder(std.out).Encode(e); err != nil {

@@ -54,7 +54,7 @@ func (v *verifyCommand) runInputs(ctx context.Context, inputs []input) error {
 	bar.finish()
 	switch {
 	case ctx.Err() != nil:
-		return fail(errors.New("interrupted"))
+		return fail(errInterrupted)
 	case failed != nil:
 		return failed
 	}
