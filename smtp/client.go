@@ -255,6 +255,10 @@ func (k *ClientConn) hello() error {
 	return nil
 }
 
+// Err returns the error that closed the connection, nil while it is open. A
+// server that hung up since the last reply is not noticed.
+func (k *ClientConn) Err() error { return k.broken }
+
 // Reset says RSET.
 func (k *ClientConn) Reset(ctx context.Context) error {
 	defer k.begin(ctx)()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -323,6 +324,27 @@ func TestClientOpen(t *testing.T) {
 		against(t, c, "S: 220 hi\nC: LHLO me.example\nS: 250-you\nS: 250 DSN", fine)
 		diff(t, lines, []string{"220 hi", "C: LHLO me.example", "250-you", "250 DSN"})
 	})
+}
+
+// A connection on which the server said 421 is not one for a next message.
+func TestClientErr(t *testing.T) {
+	tests := []struct{ name, final, want string }{
+		{"open", "250 ok", "<nil>"},
+		{"refused", "550 no", "<nil>"},
+		{"421", "421 enough", "smtp: message: connection closed: 421 enough"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			script := offer() + "C: MAIL FROM:<a@b.example>\nS: 250 ok\nC: RCPT TO:<c@d.example>\nS: 250 ok\nC: DATA\nS: 354 go\nC: x\nC: .\nS: " + tt.final + "\n"
+			got := against(t, new(Client), script, func(ctx context.Context, k *ClientConn) string {
+				tx := envelope("<c@d.example>")
+				tx.From = mustPath("<a@b.example>")
+				_, _ = k.Send(ctx, &tx, strings.NewReader("x\r\n"))
+				return fmt.Sprint(k.Err())
+			})
+			diff(t, got, tt.want)
+		})
+	}
 }
 
 func TestClientLMTP(t *testing.T) {
