@@ -30,6 +30,9 @@ type Attempt struct {
 	Begin   time.Time `json:"begin"`
 	Seconds float64   `json:"seconds"`
 
+	// Reused is set if the connection was kept from an earlier message. Its server
+	// was held against the policy again, without a new handshake.
+	Reused          bool        `json:"reused,omitempty"`
 	StartTLSOffered bool        `json:"starttls_offered"`
 	TLS             *TLSState   `json:"tls"`
 	Authenticated   bool        `json:"authenticated"`

@@ -69,7 +69,7 @@ type Reported struct {
 }
 
 // Sessions returns what a plan and the attempts under it say to TLSRPT: one session
-// for each attempt that reached a server, and the failures that kept hosts out or
+// for each attempt that reached a server by a connection of its own, and the failures that kept hosts out or
 // an MTA-STS policy from being known.
 func Sessions(plan *Plan, attempts []Attempt) []Reported {
 	var out []Reported
@@ -95,7 +95,7 @@ func Sessions(plan *Plan, attempts []Attempt) []Reported {
 	}
 	for i := range attempts {
 		a := &attempts[i]
-		if h := plan.host(a.Host); h != nil && (a.Stage == StageTLS || a.Stage == StageMessage) {
+		if h := plan.host(a.Host); h != nil && !a.Reused && (a.Stage == StageTLS || a.Stage == StageMessage) {
 			out = append(out, plan.reported(h, tlsrpt.Session{Policy: plan.reportedPolicy(h), Failure: a.failure()}))
 		}
 	}

@@ -45,6 +45,8 @@ type Deliverer struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Time is the clock that certificates are checked by; nil means time.Now.
 	Time func() time.Time
+	// Connections keeps connections for the next message; nil ends each after its own.
+	Connections *Connections
 }
 
 // Result is what became of a message or of one recipient.
@@ -135,13 +137,19 @@ func (d *Deliverer) host(ctx context.Context, run *run, h *Host, want demand) {
 	}
 }
 
-// attempt makes one connection. It reports whether another one in the clear is
-// allowed and makes sense.
+// attempt makes one connection, or takes one that was kept. It reports whether
+// another one in the clear is allowed and makes sense.
 func (d *Deliverer) attempt(ctx context.Context, run *run, h *Host, addr netip.Addr, want demand, clear bool) (a Attempt, retryClear bool) {
+	server := netip.AddrPortFrom(addr, cmp.Or(d.Port, 25))
+	if !clear {
+		if a, ok := d.again(ctx, run, h, server, want); ok {
+			return a, false
+		}
+	}
 	begin := time.Now()
 	a = Attempt{Host: h.Name, Address: addr.String(), Policy: want.policy, Stage: StageConnect, Begin: d.now()}
 	defer func() { a.Seconds = time.Since(begin).Seconds() }()
-	conn, err := d.dial(ctx, addr)
+	conn, err := d.dial(ctx, server)
 	if err != nil {
 		a.Reason = "no connection: " + err.Error()
 		return a, false
@@ -153,18 +161,14 @@ func (d *Deliverer) attempt(ctx context.Context, run *run, h *Host, addr netip.A
 		a.failed(err)
 		return a, false
 	}
-	defer k.Quit(ctx)
+	c := &connection{ClientConn: k, since: begin}
+	defer func() { d.release(ctx, h, server, want, c, &a) }()
 	a.Hello = k.Hello.Lines[0]
 	a.StartTLSOffered = k.Extensions.StartTLS
 	if !clear {
 		if goOn, retry := d.startTLS(ctx, k, h, want, &a); !goOn {
 			return a, retry
 		}
-	}
-	if run.message.Options.RequireTLS && !k.Extensions.RequireTLS {
-		a.noRequireTLS = true
-		a.Reason = "the server does not offer REQUIRETLS"
-		return a, false
 	}
 	d.send(ctx, k, run, &a)
 	return a, false
@@ -194,18 +198,23 @@ func (d *Deliverer) startTLS(ctx context.Context, k *smtp.ClientConn, h *Host, w
 	return false, s != nil && s.Reason != smtp.EarlyData
 }
 
-func (d *Deliverer) dial(ctx context.Context, addr netip.Addr) (net.Conn, error) {
+func (d *Deliverer) dial(ctx context.Context, server netip.AddrPort) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, ConnectTimeout)
 	defer cancel()
 	dial := d.Dial
 	if dial == nil {
 		dial = new(net.Dialer).DialContext
 	}
-	return dial(ctx, "tcp", netip.AddrPortFrom(addr, cmp.Or(d.Port, 25)).String())
+	return dial(ctx, "tcp", server.String())
 }
 
 // send sends the message for the recipients that are open.
 func (d *Deliverer) send(ctx context.Context, k *smtp.ClientConn, run *run, a *Attempt) {
+	if run.message.Options.RequireTLS && !k.Extensions.RequireTLS {
+		a.noRequireTLS = true
+		a.Reason = "the server does not offer REQUIRETLS"
+		return
+	}
 	body, err := run.message.Open()
 	if err != nil {
 		a.Reason = "the message could not be opened: " + err.Error()

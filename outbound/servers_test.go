@@ -92,9 +92,11 @@ func (a *authority) pool() *x509.CertPool {
 
 // mx is an SMTP server of the tests. Its log is what a server can witness.
 type mx struct {
-	addr string // of the listener
-	mu   sync.Mutex
-	log  []string
+	addr  string        // of the listener
+	ended chan struct{} // one for each session of startMX that is over
+	mu    sync.Mutex
+	log   []string
+	conns int
 }
 
 func (m *mx) note(format string, args ...any) {
@@ -108,6 +110,19 @@ func (m *mx) witnessed() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return strings.Join(m.log, " ")
+}
+
+// connections is how many connections the server has seen.
+func (m *mx) connections() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.conns
+}
+
+func (m *mx) connected() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.conns++
 }
 
 // mxSession notes the verbs of a session with "tls:" before those under TLS.
@@ -152,9 +167,14 @@ func (s *mxSession) Data(_ context.Context, message io.Reader) *smtp.Reply {
 
 func (s *mxSession) Reset() {}
 
+func (s *mxSession) Close() error {
+	s.mx.ended <- struct{}{}
+	return nil
+}
+
 // startMX serves SMTP with STARTTLS where config is not nil.
 func startMX(t testing.TB, config *tls.Config, change func(*smtp.Server, *mxSession)) *mx {
-	m := new(mx)
+	m := &mx{ended: make(chan struct{}, 1<<16)}
 	l := listen(t)
 	m.addr = l.Addr().String()
 	server := &smtp.Server{Hostname: "mx.test", TLSConfig: config}
@@ -162,6 +182,7 @@ func startMX(t testing.TB, config *tls.Config, change func(*smtp.Server, *mxSess
 		change(server, new(mxSession))
 	}
 	server.Handler = smtp.HandlerFunc(func(_ context.Context, c *smtp.Conn) (smtp.Session, *smtp.Reply) {
+		m.connected()
 		s := &mxSession{mx: m, conn: c}
 		if change != nil {
 			change(new(smtp.Server), s)
@@ -203,6 +224,7 @@ func startScript(t testing.TB, replies map[string]string) *mx {
 			if err != nil {
 				return
 			}
+			m.connected()
 			go m.script(c, replies)
 		}
 	}()
@@ -247,6 +269,31 @@ func (m *mx) script(c net.Conn, replies map[string]string) {
 			say("250 took it\r\n")
 		default:
 			say("250 mx.test\r\n")
+		}
+	}
+}
+
+// scripting is the server's side of one connection, a line at a time.
+type scripting struct {
+	conn net.Conn
+	in   *bufio.Reader
+}
+
+func (s *scripting) say(words string) { io.WriteString(s.conn, words) }
+
+// answer says words once the client has said a line that begins with verb.
+func (s *scripting) answer(verb, words string) {
+	if s.in == nil {
+		s.in = bufio.NewReader(s.conn)
+	}
+	for {
+		line, err := s.in.ReadString('\n')
+		if err != nil {
+			return
+		}
+		if strings.HasPrefix(line, verb) {
+			s.say(words)
+			return
 		}
 	}
 }
