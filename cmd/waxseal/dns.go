@@ -63,7 +63,7 @@ verdict, bogus and SERVFAIL included, and 1 if nobody could be asked.`,
 	fs.BoolVar(&d.batch, "batch", false, "look up each line NAME [TYPE] of the FILE given, or of standard input")
 	fs.BoolVar(&d.trace, "trace", false, "show each query: below the answer, with --batch and --serve on standard error")
 	fs.BoolVar(&d.example, "example", false, "answer from the shipped tree of signed and broken zones; no network")
-	d.serve.register(fs)
+	d.serve.register(cmd)
 	d.on.register(cmd, "bogus or status=insecure")
 	fs.BoolVar(&d.asJSON, "json", false, "print one JSON object per answer")
 	return cmd

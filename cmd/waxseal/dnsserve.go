@@ -11,7 +11,7 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 	"github.com/waxseal/waxseal/resolver/serve"
 )
 
@@ -21,7 +21,8 @@ type serveFlags struct {
 	remote bool
 }
 
-func (f *serveFlags) register(fs *pflag.FlagSet) {
+func (f *serveFlags) register(cmd *cobra.Command) {
+	fs := cmd.Flags()
 	fs.StringVar(&f.addr, "serve", "", "answer DNS queries of other programs at this `ADDR[:PORT]` on loopback, until interrupted")
 	fs.BoolVar(&f.remote, "serve-remote", false, "with --serve: allow an address that other hosts can reach")
 }
