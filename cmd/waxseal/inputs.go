@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/waxseal/waxseal/message"
 )
 
 // input is one file of messages, or standard input.
@@ -89,7 +91,7 @@ func (in input) messages(std stdio, each func(name string, r io.Reader) error) e
 		src = f
 	}
 	r := bufio.NewReaderSize(src, 64<<10)
-	if start, _ := r.Peek(5); !bytes.Equal(start, []byte("From ")) {
+	if !startsMbox(r) {
 		return each(in.path, r)
 	}
 	box := &mbox{src: r, next: true}
@@ -103,6 +105,18 @@ func (in input) messages(std stdio, each func(name string, r io.Reader) error) e
 		}
 	}
 	return box.err
+}
+
+// startsMbox reports whether the first line is the From line of an mbox file, and
+// not the field "From : a@b": taken for a From line it would hide an author.
+func startsMbox(r *bufio.Reader) bool {
+	if start, _ := r.Peek(5); !bytes.Equal(start, []byte("From ")) {
+		return false
+	}
+	line, _ := r.Peek(r.Size())
+	line, _, _ = bytes.Cut(line, []byte("\n"))
+	h, err := message.ParseHeader(line)
+	return err == nil && !h.Fields[0].LooksLike("From")
 }
 
 // mbox reads the messages of an mbox file (RFC 4155) one after the other. Lines
