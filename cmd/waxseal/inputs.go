@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/waxseal/waxseal/message"
 )
@@ -30,8 +31,9 @@ func listInputs(args []string) ([]input, error) {
 			continue
 		}
 		st, err := os.Stat(arg)
-		if err != nil {
-			return nil, fail(err, "give the path of a message, an mbox file or a Maildir, or - for standard input")
+		if err != nil { // said when its turn comes; the others go on
+			all = append(all, input{path: arg})
+			continue
 		}
 		if !st.IsDir() {
 			all = append(all, input{arg, st.Size()})
@@ -42,6 +44,10 @@ func listInputs(args []string) ([]input, error) {
 			return nil, fail(err)
 		}
 		all = append(all, files...)
+	}
+	if len(all) == 0 {
+		return nil, fail(fmt.Errorf("no messages in %s", strings.Join(args, ", ")),
+			"the files of a folder are read, of a Maildir those in new and cur; folders in it are not")
 	}
 	return all, nil
 }
