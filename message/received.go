@@ -15,7 +15,8 @@ import (
 type Trace struct {
 	IP       netip.Addr `json:"ip"`        // of the client; IPv4-mapped addresses as IPv4
 	Helo     string     `json:"helo"`      // as written, "[192.0.2.1]" included
-	MailFrom string     `json:"mail_from"` // "" for the null reverse-path
+	MailFrom string     `json:"mail_from"` // "" for the null reverse-path, or if NoPath
+	NoPath   bool       `json:"no_path"`   // MAIL FROM is not known, which is not the null reverse-path
 	Received int        `json:"received"`  // index of the Received field that was read
 }
 
@@ -34,10 +35,11 @@ func (h *Header) Trace() (Trace, error) {
 	problem := h.readReceived(&t)
 	path := h.First("Return-Path")
 	var said string
+	t.NoPath = true
 	if path == nil {
 		said = "there is no Return-Path field"
 	} else if from, ok := reversePath(path.Value()); ok {
-		t.MailFrom = from
+		t.MailFrom, t.NoPath = from, false
 	} else {
 		said = "Return-Path is not a path: " + strconv.Quote(string(clip(ascii.TrimFWS(path.Value()))))
 	}

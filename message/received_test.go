@@ -92,6 +92,9 @@ func TestReturnPath(t *testing.T) {
 			if got != tt.want {
 				t.Errorf("\ngot  %s\nwant %s", got, tt.want)
 			}
+			if known := !strings.Contains(tt.want, "Return-Path"); trace.NoPath == known {
+				t.Errorf("NoPath is %t", trace.NoPath)
+			}
 		})
 	}
 }

@@ -220,6 +220,10 @@ func (v *verifyCommand) headerEnvelope(h *message.Header) (inbound.Envelope, []s
 	if !trace.IP.IsValid() {
 		return inbound.Envelope{}, append(notes, "no client address: SPF is not evaluated"), nil
 	}
+	if trace.NoPath {
+		// Under a null reverse-path HELO would align, which nobody said there was.
+		return inbound.Envelope{}, append(notes, "no MAIL FROM: SPF is not evaluated"), nil
+	}
 	env := inbound.Envelope{RemoteAddr: trace.IP, Helo: trace.Helo, MailFrom: trace.MailFrom, RcptTo: v.rcptTo}
 	note := fmt.Sprintf("connection read from the message's own header: client %s, HELO %s, MAIL FROM <%s>", trace.IP, orDash(trace.Helo), trace.MailFrom)
 	return env, append(notes, note), nil
