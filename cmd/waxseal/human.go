@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/waxseal/waxseal/arc"
 	"github.com/waxseal/waxseal/dkim"
@@ -32,7 +31,7 @@ func printVerdict(p *printer, name string, v *inbound.Verdict, notes []string) {
 		p.tree(n)
 	}
 	if v.AuthenticationResults != "" {
-		p.line("%s", p.paint(dim, strings.TrimRight(v.AuthenticationResults, "\r\n")))
+		p.line("%s", p.paint(dim, cleanField(v.AuthenticationResults)))
 	}
 }
 

@@ -60,7 +60,7 @@ func report(w io.Writer, err error) int {
 			f.code, f.hints = exitUsage, []string{"waxseal --help lists the commands"}
 		}
 	}
-	fmt.Fprintf(w, "waxseal: %s\n", oneLine(err.Error()))
+	fmt.Fprintf(w, "waxseal: %s\n", clean(oneLine(err.Error()))) // it may name what a stranger named
 	for _, h := range f.hints {
 		fmt.Fprintf(w, "hint: %s\n", h)
 	}

@@ -103,7 +103,7 @@ func (s *sealCommand) seal(ctx context.Context, sealer *arc.Sealer, validator *a
 	case err != nil:
 		return nil, fail(err)
 	case v.Result == arc.Fail:
-		fmt.Fprintf(s.std.err, "waxseal: warning: the chain fails and is sealed as failed: %s\n", v.Reason)
+		fmt.Fprintf(s.std.err, "waxseal: warning: the chain fails and is sealed as failed: %s\n", clean(v.Reason))
 	}
 	return fields, nil
 }

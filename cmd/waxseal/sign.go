@@ -205,7 +205,9 @@ func (s *signCommand) printRecords(keys []dkim.Key) error {
 		if err != nil {
 			return fail(err)
 		}
-		fmt.Fprintf(s.std.out, "%s. TXT %s\n", keys[i].KeyName(), quoteTXT(text))
+		if _, err := fmt.Fprintf(s.std.out, "%s. TXT %s\n", keys[i].KeyName(), quoteTXT(text)); err != nil {
+			return fail(err)
+		}
 	}
 	return nil
 }

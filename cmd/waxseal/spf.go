@@ -89,6 +89,9 @@ With an empty --mail-from the HELO identity is checked (postmaster@HELO).`,
 				p := newPrinter(std.out)
 				p.line("%s", spfHeadline(p, ip, &e))
 				p.tree(spfNode(&e))
+				if p.err != nil {
+					return p.err
+				}
 			}
 			return on.check(map[string][]string{"spf": {string(e.Result)}})
 		},

@@ -27,13 +27,14 @@ var ansi = [...]string{plain: "", good: "32", bad: "31", doubt: "33", dim: "2"}
 type printer struct {
 	w      io.Writer
 	colour bool
+	err    error // the first one of w
 }
 
 // newPrinter uses colour on a terminal only, and never under NO_COLOR.
 func newPrinter(w io.Writer) *printer {
 	f, ok := w.(*os.File)
 	colour := ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-	return &printer{w, colour}
+	return &printer{w: w, colour: colour}
 }
 
 func (p *printer) paint(m mark, s string) string {
@@ -44,7 +45,9 @@ func (p *printer) paint(m mark, s string) string {
 }
 
 func (p *printer) line(format string, args ...any) {
-	fmt.Fprintf(p.w, format+"\n", args...)
+	if _, err := fmt.Fprintf(p.w, format+"\n", args...); p.err == nil {
+		p.err = err
+	}
 }
 
 // node is one line of an evidence tree: a word that is the result, the text
@@ -76,7 +79,7 @@ func (p *printer) branch(n *node, first, rest string) {
 	} else {
 		line = p.paint(n.mark, line)
 	}
-	fmt.Fprintf(p.w, "%s%s\n", first, line)
+	p.line("%s%s", first, line)
 	for i, c := range n.children {
 		if i == len(n.children)-1 {
 			p.branch(c, rest+"└─ ", rest+"   ")
@@ -93,11 +96,25 @@ func clean(s string) string {
 		switch {
 		case r == '\t' || r == '\n':
 			return ' '
-		case r < 0x20 || r >= 0x7f && r < 0xa0, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
-			return '\ufffd' // control characters and bidirectional overrides
+		case r < 0x20 || r >= 0x7f && r < 0xa0, r == 0x2028, r == 0x2029:
+			return '\ufffd' // control characters and line ends
+		case r == 0x61c, r == 0x200e, r == 0x200f, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
+			return '\ufffd' // what turns the direction of text (UAX #9)
 		}
 		return r
 	}, s)
+}
+
+// cleanField is clean for a folded header field, whose lines stay.
+func cleanField(s string) string {
+	lines := strings.Split(strings.TrimRight(s, "\r\n"), "\r\n")
+	for i, line := range lines {
+		rest, folded := strings.CutPrefix(line, "\t")
+		if lines[i] = clean(rest); folded {
+			lines[i] = "\t" + lines[i]
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // markOf colours a result word.

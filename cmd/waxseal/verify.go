@@ -246,6 +246,9 @@ func (v *verifyCommand) print(p *printer, out *verified, named bool) error {
 			name = out.name
 		}
 		printVerdict(p, name, out.verdict, out.notes)
+		if p.err != nil {
+			return p.err
+		}
 	}
 	return v.on.check(results(out.verdict))
 }

@@ -32,8 +32,8 @@ func newVersion(std stdio) *cobra.Command {
 			if asJSON {
 				return json.NewEncoder(std.out).Encode(v)
 			}
-			fmt.Fprintf(std.out, "waxseal %s (%s, %s)\n", v.Version, v.Go, v.Platform)
-			return nil
+			_, err := fmt.Fprintf(std.out, "waxseal %s (%s, %s)\n", v.Version, v.Go, v.Platform)
+			return err
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
