@@ -59,6 +59,9 @@ func (f *dnsFlags) clock() (func() time.Time, error) {
 	if err != nil {
 		return nil, usage(fmt.Errorf("--at %q is not a time", f.at), "write it like 2026-05-01T12:00:00Z")
 	}
+	if t.Unix() < 0 { // RFC 6376, Section 3.5: t= and x= are unsigned
+		return nil, usage(fmt.Errorf("--at %q is before 1970", f.at), "signatures count their time from 1970 on")
+	}
 	if f.moving {
 		begin := time.Now()
 		return func() time.Time { return t.Add(time.Since(begin)) }, nil

@@ -100,6 +100,9 @@ func signError(err error) error {
 
 func (s *signCommand) signer(keys []dkim.Key) (*dkim.Signer, error) {
 	signer := &dkim.Signer{Keys: keys, Identity: s.identity, Lifetime: s.expire}
+	if s.expire < 0 {
+		return nil, usage(fmt.Errorf("--expire %s is in the past", s.expire), "write how long the signature is valid, like 168h")
+	}
 	var err error
 	if signer.Header, signer.Body, err = parseCanon(s.canon); err != nil {
 		return nil, err
