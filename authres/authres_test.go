@@ -140,6 +140,7 @@ func TestFormat(t *testing.T) {
 			Field{AuthServID: "x", Results: []Result{{Method: evil, Value: "pass; dkim", Reason: evil, Comment: evil, Props: []Prop{{evil, evil, evil}, {"smtp", "mailfrom", ""}}}}},
 			" x;\r\n\tax-evilbdkimpassheaderdbankexamplec=passdkim (a X-Evil: b?\";\r\n\tdkim=pass header.d=bank.example [c)\r\n\treason=\"a  X-Evil: b?\\\"; dkim=pass header.d=bank.example (c\"\r\n\tax-evilbdkimpassheaderdbankexamplec.ax-evilbdkimpassheaderdbankexamplec=\"a  X-Evil: b?\\\"; dkim=pass header.d=bank.example (c\"\r\n\tsmtp.mailfrom=\"\"",
 		},
+		{"strange", Field{AuthServID: "x", Results: []Result{{Method: "spf", Value: "pass", Props: []Prop{{"smtp", "mailfrom", "a\u202eb\u2028c\u00fc@b.example"}}}}}, " x;\r\n\tspf=pass smtp.mailfrom=a?b?c\u00fc@b.example"},
 		{"empty", Field{Results: []Result{{}}}, " unknown;\r\n\tunknown=unknown"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -205,6 +205,9 @@ func clean(s string, n int) string {
 			return ' '
 		case r < ' ' || r >= 0x7f && r < 0xa0 || r == utf8.RuneError:
 			return '?'
+		case r == 0x2028, r == 0x2029, r == 0x61c, r == 0x200e, r == 0x200f,
+			r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
+			return '?' // line ends and what turns the direction of text (UAX #9): people read these fields
 		}
 		return r
 	}, s)
