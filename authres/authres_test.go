@@ -165,6 +165,8 @@ func TestForged(t *testing.T) {
 		"Authentication-Results\x00: mx.xn--b-eha.example; none",                // 9
 		"Subject: a\nAuthentication-Results: mx.xn--b-eha.example",              // 10
 		"Authentication-Results: \"mx.xn--b-eha\\.example\"; none",              // 11
+		"Authentication-Results: mx.xn--b-eha.example/1; none",                  // 12: well-formed, and no host name
+		"Authentication-Results: \" mx.xn--b-eha.example\"; none",               // 13
 	}
 	h, err := message.ParseHeader([]byte(strings.Join(fields, "\r\n") + "\r\n"))
 	if err != nil {
@@ -172,7 +174,7 @@ func TestForged(t *testing.T) {
 	}
 	for _, id := range []string{"mx.xn--b-eha.example", "MX.B\u00dc.example"} {
 		got := Forged(h, id)
-		if want := []int{11, 10, 9, 6, 5, 4, 3, 1}; !cmp.Equal(got, want) {
+		if want := []int{13, 12, 11, 10, 9, 6, 5, 4, 3, 1}; !cmp.Equal(got, want) {
 			t.Errorf("%s: got %v, want %v", id, got, want)
 		}
 		kept := strings.Join([]string{fields[0], fields[2], fields[7], fields[8]}, "\r\n") + "\r\n"

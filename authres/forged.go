@@ -76,7 +76,11 @@ func Remove(h *message.Header, fields []int) []byte {
 // the service id to some reader.
 func claims(value []byte, id string) bool {
 	if f, err := Parse(value); err == nil {
-		return SameID(f.AuthServID, id)
+		if _, err := domain.Parse(f.AuthServID); err == nil || SameID(f.AuthServID, id) {
+			return SameID(f.AuthServID, id)
+		}
+		// What is no host name is read in more than one way: "id/1", " id", "<id>".
+		value = []byte(f.AuthServID)
 	}
 	names := []string{id}
 	if n, err := domain.Parse(id); err == nil {
