@@ -56,8 +56,8 @@ func TestInterrupt(t *testing.T) {
 			if code := run(ctx, strings.Fields(args), stdio{in, &out, &errs}); code != exitFailed {
 				t.Errorf("exit code %d, want %d", code, exitFailed)
 			}
-			if got := out.String() + errs.String(); !strings.Contains(got, "interrupted") {
-				t.Errorf("got %q, want a word on the interrupt", got)
+			if got, want := out.String()+errs.String(), "waxseal: interrupted\n"; got != want {
+				t.Errorf("got %q, want %q", got, want)
 			}
 			left, err := os.ReadDir(dir)
 			if err != nil || len(left) > 0 {

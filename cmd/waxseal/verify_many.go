@@ -32,6 +32,9 @@ func (v *verifyCommand) runInputs(ctx context.Context, inputs []input) error {
 	count := 0
 	for outcomes := range queue {
 		for out := range outcomes {
+			if out.err != nil && ctx.Err() != nil {
+				continue // said once, below
+			}
 			if out.err != nil {
 				if failed != nil {
 					report(v.std.err, failed)
