@@ -64,9 +64,9 @@ func listFolder(dir string) ([]input, error) {
 			return nil, err
 		}
 		for _, e := range entries {
-			st, err := e.Info()
+			st, err := os.Stat(filepath.Join(folder, e.Name())) // a link counts as what it leads to
 			if errors.Is(err, fs.ErrNotExist) {
-				continue // moved away while we looked: a Maildir is never still
+				continue // moved away while we looked: a Maildir is never still; or a link to nowhere
 			}
 			if err != nil {
 				return nil, err
