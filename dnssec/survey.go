@@ -123,9 +123,13 @@ func (s *survey) keys(ctx context.Context, ds []*dns.DS, expires time.Time) (*cu
 
 // stripped is a source that answers for a trust anchor without any signature.
 func (s *survey) stripped() (*cut, error) {
+	last := s.servers[len(s.servers)-1]
+	if last == "" {
+		last = "the source"
+	}
 	f := &fault{
 		bogus, dns.ExtendedErrorCodeDNSSECIndeterminate,
-		"the servers asked serve no DNSSEC: no signed keys for " + s.zone.String(),
+		"the servers asked serve no DNSSEC: " + last + " has no signed keys for " + s.zone.String(),
 	}
 	if s.v.RequireDNSSEC {
 		return nil, &resolver.Error{

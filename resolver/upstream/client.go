@@ -68,6 +68,8 @@ type record struct {
 	until     time.Time
 	noEDNS    bool
 	plainCase bool
+	signing   signing
+	probed    time.Time // when signing was found out
 }
 
 func (c *Client) init() {
@@ -93,7 +95,8 @@ func (c *Client) now() time.Time {
 }
 
 // Fetch implements resolver.Source. A SERVFAIL, REFUSED or the like is the reply
-// only when no server has a better one.
+// only when no server has a better one; with DNSSEC that holds for the replies
+// of a server that leaves signatures out, too.
 func (c *Client) Fetch(ctx context.Context, q resolver.Question) (*resolver.Reply, error) {
 	c.once.Do(c.init)
 	select {
@@ -163,13 +166,19 @@ func (l *lookup) try(ctx context.Context, s resolver.Server) *resolver.Reply {
 	}
 	l.silent = slices.DeleteFunc(l.silent, func(o resolver.Server) bool { return o == s })
 	reply := &resolver.Reply{Msg: out.Msg, Server: s.String()}
-	if settles(out.Msg) {
-		return reply
+	if !settles(out.Msg) {
+		if l.poor == nil {
+			l.poor = reply
+		}
+		return nil
 	}
-	if l.poor == nil {
-		l.poor = reply
+	if l.client.strips(ctx, s, out.Msg) && l.client.anyReady(l.silent) {
+		if l.poor == nil || !settles(l.poor.Msg) {
+			l.poor = reply
+		}
+		return nil
 	}
-	return nil
+	return reply
 }
 
 // settles reports whether another server need not be asked: the reply is an
@@ -229,8 +238,12 @@ func (c *Client) order() []resolver.Server {
 	defer c.mu.Unlock()
 	servers := slices.Clone(c.Servers[:min(len(c.Servers), MaxServers)])
 	pause := func(s resolver.Server) time.Duration {
-		if r := c.known[s]; r != nil && now.Before(r.until) {
+		r := c.known[s]
+		switch {
+		case r != nil && now.Before(r.until):
 			return r.until.Sub(now)
+		case r != nil && c.DNSSEC && r.signing == strips:
+			return time.Millisecond // after those of which better is known
 		}
 		return 0
 	}
@@ -260,11 +273,7 @@ func (c *Client) learn(s resolver.Server, out *resolver.Outcome, err error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r := c.known[s]
-	if r == nil {
-		r = new(record)
-		c.known[s] = r
-	}
+	r := c.record(s)
 	if err == nil {
 		r.failures, r.until = 0, time.Time{}
 		r.noEDNS = r.noEDNS || out.NoEDNS
@@ -273,4 +282,14 @@ func (c *Client) learn(s resolver.Server, out *resolver.Outcome, err error) {
 	}
 	r.until = c.now().Add(min(firstPause<<min(r.failures, 10), maxPause))
 	r.failures++
+}
+
+// record returns what is known of s, with the lock held.
+func (c *Client) record(s resolver.Server) *record {
+	r := c.known[s]
+	if r == nil {
+		r = new(record)
+		c.known[s] = r
+	}
+	return r
 }
