@@ -101,13 +101,6 @@ func (c *Checker) BeginUnreadable(ctx context.Context, env Envelope, header *mes
 	return c.begin(ctx, env, header, why)
 }
 
-func (c *Checker) now() time.Time {
-	if c.Time != nil {
-		return c.Time()
-	}
-	return time.Now()
-}
-
 func (c *Checker) receiver() string {
 	if c.Receiver != "" {
 		return c.Receiver

@@ -124,9 +124,11 @@ func (s *Session) headerFindings() []Finding {
 	}
 	for j, name := range once {
 		if counts[j] > 1 && name != "From" { // From has a finding of its own
-			fs = append(fs, Finding{RepeatedField, Medium,
+			fs = append(fs, Finding{
+				RepeatedField, Medium,
 				"The header has " + name + " more than once; programs differ in which one they show.",
-				fmt.Sprintf("%d %s fields", counts[j], name)})
+				fmt.Sprintf("%d %s fields", counts[j], name),
+			})
 		}
 	}
 	if malformed > 0 {
@@ -134,9 +136,11 @@ func (s *Session) headerFindings() []Finding {
 	}
 	if id := s.checker.AuthServID; id != "" {
 		if forged := authres.Forged(s.header, id); len(forged) > 0 {
-			fs = append(fs, Finding{ForgedResults, High,
+			fs = append(fs, Finding{
+				ForgedResults, High,
 				"The message came with results under our own name; they are forged and must be removed.",
-				fmt.Sprintf("%d Authentication-Results fields of %s", len(forged), id)})
+				fmt.Sprintf("%d Authentication-Results fields of %s", len(forged), id),
+			})
 		}
 	}
 	return fs
