@@ -53,6 +53,7 @@ type Set struct {
 	AuthResults string            `json:"authentication_results"` // the AAR without its instance, unfolded
 	AMS         dkim.Verification `json:"ams"`                    // the ARC-Message-Signature
 	AS          dkim.Verification `json:"as"`                     // the ARC-Seal
+	SignsFrom   bool              `json:"signs_from"`             // the message signature covers From
 	DNSSEC      resolver.Status   `json:"dnssec"`                 // of the two keys, the worse
 	Reason      string            `json:"reason"`                 // what is wrong with the set
 }

@@ -110,8 +110,8 @@ func TestSealValidate(t *testing.T) {
 		got.Sets[i].AMS.HeaderB, got.Sets[i].AS.HeaderB = "", ""
 	}
 	want = &Validation{Result: Pass, Sets: []Set{
-		{1, "none", "mx1.example.com; spf=pass smtp.mailfrom=a@example.net", one(1, 4, "relaxed/relaxed", "match"), one(1, 3, "relaxed/relaxed", ""), resolver.Insecure, ""},
-		{2, "pass", "mx2.example.com; none", one(2, 1, "relaxed/relaxed", "match"), one(2, 0, "relaxed/relaxed", ""), resolver.Insecure, ""},
+		{1, "none", "mx1.example.com; spf=pass smtp.mailfrom=a@example.net", one(1, 4, "relaxed/relaxed", "match"), one(1, 3, "relaxed/relaxed", ""), true, resolver.Insecure, ""},
+		{2, "pass", "mx2.example.com; none", one(2, 1, "relaxed/relaxed", "match"), one(2, 0, "relaxed/relaxed", ""), true, resolver.Insecure, ""},
 	}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

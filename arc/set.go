@@ -213,13 +213,12 @@ func unfold(v []byte) string {
 	return b.String()
 }
 
-// coversSeal reports whether h= names ARC-Seal, which RFC 8617, Section 4.1.2
-// forbids.
-func coversSeal(s *dkim.Signature) bool {
+// covers reports whether h= names a field.
+func covers(s *dkim.Signature, field string) bool {
 	for rest, more := s.Fields, true; more; {
 		var name []byte
 		name, rest, more = bytes.Cut(rest, []byte(":"))
-		if ascii.EqualFold(ascii.TrimFWS(name), asName) {
+		if ascii.EqualFold(ascii.TrimFWS(name), field) {
 			return true
 		}
 	}

@@ -93,7 +93,9 @@ func (p *Pending) read(c chain, now int64) []hop {
 		}
 		if s.ams.field != nil {
 			set.AMS = s.ams.verdict(now)
-			if set.AMS.Result == "" && coversSeal(s.ams.sig) {
+			set.SignsFrom = covers(s.ams.sig, "From")
+			// RFC 8617, Section 4.1.2 forbids it.
+			if set.AMS.Result == "" && covers(s.ams.sig, asName) {
 				set.AMS.Result, set.AMS.Reason = dkim.PermError, "h= covers ARC-Seal"
 			}
 		}

@@ -362,3 +362,16 @@ func TestDecide(t *testing.T) {
 		})
 	}
 }
+
+// TestHeaderQuotesNoResult holds that a reason which quotes the sender cannot
+// put "dmarc=pass" into the field, quoted or not.
+func TestHeaderQuotesNoResult(t *testing.T) {
+	text := "DKIM-Signature: v=1; a=rsa-sha256; c=dmarc=pass header.from=bank.example; d=x.example; s=s; h=from; bh=x; b=x\r\n" + plain
+	v, err := checker(world(t)).Check(t.Context(), envelope("192.0.2.9", "mx.list.example", "x@list.example"), strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := v.Header("mx.receiver.example"); strings.Contains(got, "dmarc=pass") || v.DKIM[0].Result != dkim.PermError {
+		t.Errorf("got %s: %q", v.DKIM[0].Result, got)
+	}
+}

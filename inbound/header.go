@@ -2,11 +2,13 @@ package inbound
 
 import (
 	"net/netip"
+	"strings"
 
 	"github.com/waxseal/waxseal/arc"
 	"github.com/waxseal/waxseal/authres"
 	"github.com/waxseal/waxseal/dkim"
 	"github.com/waxseal/waxseal/dmarc"
+	"github.com/waxseal/waxseal/internal/ascii"
 	"github.com/waxseal/waxseal/spf"
 )
 
@@ -35,6 +37,11 @@ func (v *Verdict) Results() *authres.Field {
 func reason(result, text string) string {
 	switch result {
 	case "pass", "none", "neutral":
+		return ""
+	}
+	// A reason quotes what the sender wrote. Filters that look for such words in
+	// the whole field must not find what he chose.
+	if strings.Contains(ascii.ToLower(text), "=pass") {
 		return ""
 	}
 	return text

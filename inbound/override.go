@@ -56,8 +56,8 @@ func (t Trust) override(v *Verdict) *dmarc.Override {
 // the author domain. Every later sealer must be trusted too: each could have
 // rewritten what it passed on.
 func (t Trust) sealedPass(v *Verdict, from domain.Name) *arc.Set {
-	if v.ARC.Result != arc.Pass {
-		return nil
+	if v.ARC.Result != arc.Pass || !v.ARC.Sets[len(v.ARC.Sets)-1].SignsFrom {
+		return nil // without From in the newest signature anybody may have changed it since
 	}
 	for i := len(v.ARC.Sets) - 1; i >= 0; i-- {
 		set := &v.ARC.Sets[i]

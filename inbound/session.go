@@ -24,11 +24,12 @@ type Session struct {
 	author     message.Author
 	notes      Notes
 
-	ctx    context.Context
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
-	fault  error // a panic in SPF, which runs beside the others; read after wg.Wait
-	broken error // a panic in any other stage
+	ctx       context.Context
+	cancel    context.CancelFunc
+	wg        sync.WaitGroup
+	fault     error // a panic in SPF, which runs beside the others; read after wg.Wait
+	faultOnce sync.Once
+	broken    error // a panic in any other stage
 
 	dns struct {
 		time                  dnsTime
@@ -91,16 +92,19 @@ func (s *Session) startSPF(b *budget) {
 	s.wg.Go(func() {
 		defer s.recover()
 		s.mail = sc.CheckHost(s.ctx, args)
-		if args.MailFrom != "" && args.Helo != "" && args.IP.IsValid() {
-			s.helo = sc.CheckHelo(s.ctx, args) // RFC 7208, Section 2.3
-		}
 	})
+	if args.MailFrom != "" && args.Helo != "" && args.IP.IsValid() {
+		s.wg.Go(func() {
+			defer s.recover()
+			s.helo = sc.CheckHelo(s.ctx, args) // RFC 7208, Section 2.3
+		})
+	}
 }
 
 // recover keeps a fault in one message from ending the process.
 func (s *Session) recover() {
 	if p := recover(); p != nil {
-		s.fault = faultOf(p)
+		s.faultOnce.Do(func() { s.fault = faultOf(p) })
 	}
 }
 

@@ -70,12 +70,15 @@ verdict, bogus and SERVFAIL included, and 1 if nobody could be asked.`,
 }
 
 // dnsResults are the words that --fail-on can match.
-func dnsResults() []string {
+func dnsResults() map[string][]string {
 	words := []string{}
 	for s := resolver.Indeterminate; s <= resolver.Bogus; s++ {
 		words = append(words, s.String())
 	}
-	return append(words, "NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED", "FORMERR", "NOTIMP")
+	return map[string][]string{
+		"status": words,
+		"rcode":  {"NOERROR", "NXDOMAIN", "SERVFAIL", "REFUSED", "FORMERR", "NOTIMP"},
+	}
 }
 
 func (d *dnsCommand) run(ctx context.Context, args []string) error {
@@ -125,7 +128,7 @@ func (d *dnsCommand) check(args []string) error {
 	if err := d.serve.check(); err != nil {
 		return err
 	}
-	return d.on.validate([]string{"status", "rcode"}, dnsResults())
+	return d.on.validate(dnsResults())
 }
 
 // questions is what the command line asks itself.

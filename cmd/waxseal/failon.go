@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -36,28 +38,29 @@ func (f *failOn) check(results map[string][]string) error {
 	return nil
 }
 
-// validate refuses words that can never match, which would pass in silence.
-func (f *failOn) validate(controls, results []string) error {
+// validate refuses words that can never match, which would pass in silence. The
+// results are those of each control.
+func (f *failOn) validate(results map[string][]string) error {
+	controls := slices.Sorted(maps.Keys(results))
 	for _, word := range f.words {
 		control, result, named := strings.Cut(word, "=")
 		if !named {
 			control, result = "", word
 		}
-		if control != "" && !contains(controls, control) {
+		possible := results[control]
+		if control == "" {
+			for _, c := range controls {
+				possible = append(possible, results[c]...)
+			}
+			slices.Sort(possible)
+			possible = slices.Compact(possible)
+		}
+		if possible == nil {
 			return usage(fmt.Errorf("--fail-on %q: no control is called %q", word, control), "controls: "+strings.Join(controls, ", "))
 		}
-		if !contains(results, result) {
-			return usage(fmt.Errorf("--fail-on %q: no result is called %q", word, result), "results: "+strings.Join(results, ", "))
+		if !slices.Contains(possible, result) {
+			return usage(fmt.Errorf("--fail-on %q: no result is called %q", word, result), "results: "+strings.Join(possible, ", "))
 		}
 	}
 	return nil
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }

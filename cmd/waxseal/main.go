@@ -145,7 +145,7 @@ func exactArgs(n int, what string) cobra.PositionalArgs {
 		if len(args) == n {
 			return nil
 		}
-		return usage(fmt.Errorf("%s takes %s; %d arguments given", cmd.CommandPath(), what, len(args)),
+		return usage(fmt.Errorf("%s takes %s, not %d arguments", cmd.Name(), what, len(args)),
 			cmd.CommandPath()+" --help shows examples")
 	}
 }

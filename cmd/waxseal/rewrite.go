@@ -31,6 +31,11 @@ func rewrite(std stdio, args []string, fieldsOnly bool, fields func(*message.Mes
 	if len(msg.Header.Raw) == 0 {
 		return fail(fmt.Errorf("%s: there is no message in it", args[0]), "give a whole message, header and body")
 	}
+	if msg.MboxFrom != nil {
+		// The format quotes lines of the message, so that its bytes are not the
+		// message's own.
+		return fail(fmt.Errorf("%s is an mbox file", args[0]), "give the message alone, without the format's From line and quoting")
+	}
 	add, err := fields(msg)
 	if err != nil {
 		return err
@@ -60,15 +65,6 @@ func printRewritten(out *bufio.Writer, src io.Reader, msg *message.Message, add 
 	if msg.BOM {
 		if _, err := r.Discard(3); err != nil {
 			return err
-		}
-	}
-	if msg.MboxFrom != nil { // it stays the first line
-		line, err := r.ReadBytes('\n')
-		if err != nil {
-			return err
-		}
-		if !fieldsOnly {
-			out.Write(line)
 		}
 	}
 	out.Write(add)

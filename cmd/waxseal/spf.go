@@ -61,7 +61,7 @@ With an empty --mail-from the HELO identity is checked (postmaster@HELO).`,
 			if env.helo == "" && env.mailFrom == "" {
 				return usage(fmt.Errorf("neither --helo nor --mail-from is given"), "name the domain to check: --mail-from user@example.org")
 			}
-			if err := on.validate([]string{"spf"}, spfResults); err != nil {
+			if err := on.validate(map[string][]string{"spf": spfResults}); err != nil {
 				return err
 			}
 			ip, err := env.addr()

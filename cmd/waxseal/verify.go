@@ -105,7 +105,7 @@ func (v *verifyCommand) prepare(args []string) error {
 	case v.fromHeaders && (v.env.ip != "" || v.env.helo != "" || v.env.mailFrom != ""):
 		return usage(errors.New("--from-headers together with --ip, --helo or --mail-from"), "either name the connection or have it read from the message")
 	}
-	if err := v.on.validate([]string{"spf", "dkim", "arc", "dmarc"}, verifyResults); err != nil {
+	if err := v.on.validate(verifyResults); err != nil {
 		return err
 	}
 	if v.authServID == "" {
@@ -140,7 +140,13 @@ func (v *verifyCommand) prepare(args []string) error {
 	return err
 }
 
-var verifyResults = []string{"pass", "fail", "softfail", "neutral", "none", "policy", "permerror", "temperror"}
+// verifyResults are the results that each control can have.
+var verifyResults = map[string][]string{
+	"spf":   spfResults,
+	"dkim":  {"pass", "fail", "policy", "neutral", "none", "permerror", "temperror"},
+	"arc":   {"pass", "fail", "none"},
+	"dmarc": {"pass", "fail", "none", "permerror", "temperror"},
+}
 
 func parseDomains(flag string, list []string) ([]domain.Name, error) {
 	var names []domain.Name
