@@ -19,7 +19,7 @@ step() { # step NAME COMMAND...
 	fi
 }
 
-peers=(gcc libc6-dev opendkim python3-dkim python3-authres)
+peers=(gcc libc6-dev opendkim python3-dkim python3-authres postfix unbound)
 install_peers() {
 	command -v apt-get >/dev/null || {
 		echo "no apt-get: tests against ${peers[*]} run only where these are installed"
@@ -33,8 +33,15 @@ install_peers() {
 	[ "$(id -u)" -eq 0 ] || sudo=(sudo)
 	echo "installing with apt-get: ${missing[*]}"
 	"${sudo[@]}" apt-get update -qq >/dev/null || echo "apt-get update failed; trying the lists as they are"
-	# Nothing here needs a service: keep packages from starting theirs.
+	# Nothing here needs a service: keep packages from starting theirs, Postfix from
+	# being set up as this machine's mail server.
+	local policy=/usr/sbin/policy-rc.d ours="" code
+	[ -e "$policy" ] || { ours=$policy; printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee "$policy" >/dev/null && "${sudo[@]}" chmod 755 "$policy"; }
+	[[ " ${missing[*]} " != *" postfix "* ]] || echo "postfix postfix/main_mailer_type select No configuration" | "${sudo[@]}" debconf-set-selections
 	"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+	code=$?
+	[ -z "$ours" ] || "${sudo[@]}" rm -f "$ours"
+	return $code
 }
 
 tools=$PWD/tools/bin
@@ -50,7 +57,7 @@ lint() { go vet ./... && "$tools/staticcheck" ./... && (cd bench && go vet ./...
 tidy() { go mod tidy -diff && (cd bench && go mod tidy -diff); }
 tests() { go test -count=1 ./... && (cd bench && go test -count=1 ./...); }
 # The packages that start goroutines of their own.
-concurrent=(./resolver/... ./spf ./dkim ./arc ./dmarc ./inbound ./cmd/waxseal)
+concurrent=(./resolver/... ./spf ./dkim ./arc ./dmarc ./inbound ./outbound ./smtp ./cmd/waxseal)
 race() { CGO_ENABLED=1 go test -race -count=1 "${concurrent[@]}"; }
 cross() {
 	local os arch

@@ -67,7 +67,7 @@ func connect(t *testing.T, socket string, ended chan error, output *bytes.Buffer
 	}
 }
 
-func write(t *testing.T, path, text string) {
+func write(t testing.TB, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -24,7 +24,7 @@ import (
 const peerDomain = "peers.example.org"
 
 // missing ends a test for want of software of other people, which CI must have.
-func missing(t *testing.T, what string) {
+func missing(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
 		t.Fatalf("%s is not installed, and CI must have it", what)
@@ -33,7 +33,7 @@ func missing(t *testing.T, what string) {
 }
 
 // program finds a program, also where only root's PATH has it.
-func program(t *testing.T, name string) string {
+func program(t testing.TB, name string) string {
 	t.Helper()
 	for _, candidate := range []string{name, filepath.Join("/usr/sbin", name)} {
 		if path, err := exec.LookPath(candidate); err == nil {
