@@ -107,7 +107,7 @@ func Sessions(plan *Plan, attempts []Attempt) []Reported {
 func (h *Host) failure() (t tlsrpt.ResultType, code string) {
 	switch {
 	case h.DANE == nil || h.DANE.Outcome == dane.NoAddress:
-	case h.State == Wait && (h.Policy == DANE || h.DANE.Status == resolver.Bogus):
+	case h.DANE.Outcome == dane.LookupFailed && (h.Policy == DANE || h.DANE.Status == resolver.Bogus):
 		return tlsrpt.DNSSECInvalid, "" // RFC 8460, Section 4.3.2.1
 	case h.DANE.Outcome == dane.UnusableRecords:
 		return tlsrpt.TLSAInvalid, ""

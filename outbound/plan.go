@@ -10,7 +10,9 @@
 //     count, for anyone could have named a signed host of his own.
 //   - Where the TLSA records are all unusable, which demands TLS but authenticates
 //     nothing, an enforced MTA-STS policy does.
-//   - A lookup that fails defers its host. MTA-STS does not rescue it.
+//   - A lookup that fails defers its host. MTA-STS does not rescue it. Where it is the
+//     MTA-STS record that cannot be looked up, and no policy from before holds, the
+//     hosts wait that DANE does not prove.
 package outbound
 
 import (
@@ -41,7 +43,7 @@ const (
 	MechanismDANE          Mechanism = "dane"
 	MechanismMTASTS        Mechanism = "mta-sts"
 	MechanismOpportunistic Mechanism = "opportunistic"
-	MechanismNone          Mechanism = "none" // there is no host to protect
+	MechanismNone          Mechanism = "none" // no host is in use, and no policy is the reason
 )
 
 // Outcome is what a plan comes to before any connection.
@@ -60,7 +62,7 @@ type State string
 // The states.
 const (
 	Use  State = "use"
-	Wait State = "defer" // a lookup failed
+	Wait State = "defer" // a lookup failed, of the host or of the MTA-STS record
 	Skip State = "skip"  // the policy does not list it, or it has no address
 )
 

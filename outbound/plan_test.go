@@ -63,6 +63,8 @@ b.signed. A 192.0.2.2
 c.signed. A 192.0.2.3
 
 _mta-sts.dane.signed. TXT "v=STSv1; id=1;"
+_mta-sts.order.signed. TXT "v=STSv1; id=1;"
+_mta-sts.aliasmx.signed. TXT "v=STSv1; id=1;"
 _mta-sts.none.signed. TXT "v=STSv1; id=1;"
 _mta-sts.unusable.signed. TXT "v=STSv1; id=1;"
 _mta-sts.bogus.signed. TXT "v=STSv1; id=1;"
@@ -103,6 +105,8 @@ func TestPlan(t *testing.T) {
 	w.signed.Corrupt("_25._tcp.mx.bogus.signed.", dns.TypeTLSA)
 	w.signed.Corrupt("bogusmx.signed.", dns.TypeMX)
 	w.signed.Corrupt("bogusaddr-host.signed.", dns.TypeA)
+	w.signed.Corrupt("_mta-sts.order.signed.", dns.TypeTXT)
+	w.signed.Corrupt("_mta-sts.aliasmx.signed.", dns.TypeTXT)
 	tests := []struct {
 		name, domain, sts, want string
 	}{
@@ -140,6 +144,10 @@ func TestPlan(t *testing.T) {
 		{"insecure-mx-secure-host-sts", "tosigned.plain", "tosigned.plain enforce mx.dane.signed", "deliver dane; mx.dane.signed dane use"},
 		// Whoever forges the MX can name a host that he has signed himself.
 		{"forged-mx-to-signed-host", "tosigned.plain", "tosigned.plain enforce mx.plain", "defer mta-sts 451 4.7.0; mx.dane.signed mta-sts skip"},
+		// Blocking the question for a policy does not lead around it.
+		{"sts-lookup-bogus", "aliasmx.signed", "x.signed enforce x.signed", "deliver dane; aliasmx-host.signed dane use"},
+		{"sts-lookup-bogus-no-dane", "order.signed", "x.signed enforce x.signed", "defer none 451 4.4.3; a.signed opportunistic defer; b.signed opportunistic defer; c.signed opportunistic defer"},
+		{"sts-lookup-bogus-cached", "order.signed", "order.signed enforce c.signed", "deliver mta-sts; a.signed mta-sts skip; b.signed mta-sts skip; c.signed mta-sts use"},
 		{"case-and-dot", "DANE.signed.", "", "deliver dane; mx.dane.signed dane use"},
 		{"no-name", "a b", "", "reject none 553 5.1.2"},
 	}

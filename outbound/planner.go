@@ -150,6 +150,20 @@ func (plan *Plan) decide(h *Host) {
 			h.Reason += "; the MTA-STS policy is in testing"
 		}
 	}
+	plan.awaitSTS(h, secureMX)
+}
+
+// awaitSTS makes a host wait where nobody knows whether a policy forbids it: the
+// question for the record failed, and there is no policy from before. Whoever can
+// block an answer must not be able to send mail without the policy. RFC 8461 leaves
+// this open.
+func (plan *Plan) awaitSTS(h *Host, secureMX bool) {
+	unknown := plan.STS != nil && plan.STS.Policy == nil && plan.STS.Status == mtasts.TempError
+	if !unknown || h.State != Use || h.Policy == DANE && secureMX {
+		return
+	}
+	h.State = Wait
+	h.Reason = fmt.Sprintf("whether %s has an MTA-STS policy could not be looked up: %s", plan.Domain, plan.STS.Lookup.Reason)
 }
 
 // sts returns the MTA-STS policy that says something, nil without one.

@@ -101,6 +101,8 @@ func situations() []situation {
 		{"sts-html.plain", "other-name", "", "", "html", nil, nil, "delivered - opportunistic sts-policy-fetch-error", inTLS},
 		{"sts-malformed.plain", "other-name", "", "", "malformed", nil, nil, "delivered - opportunistic sts-policy-invalid", inTLS},
 		{"sts-bad-cert.plain", "other-name", "", "", "bad-cert", nil, nil, "delivered - opportunistic sts-webpki-invalid", inTLS},
+		{"sts-blocked.signed", "good", "", "", "enforce", corrupt("_mta-sts.", dns.TypeTXT), nil, "deferred - opportunistic", ""},
+		{"sts-blocked-dane.signed", "good", "", "3 1 1", "enforce", corrupt("_mta-sts.", dns.TypeTXT), nil, "delivered authenticated dane", inTLS},
 		{"plain.plain", "stranger", "", "", "", nil, nil, "delivered - opportunistic", inTLS},
 		{"clear.plain", "good", "clear", "", "", nil, nil, "delivered - opportunistic starttls-not-supported", inClear},
 		{"broken.plain", "good", "garbage", "", "", nil, nil, "delivered - opportunistic validation-failure", "starttls mail rcpt data"},
