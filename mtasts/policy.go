@@ -99,8 +99,10 @@ func (p *parser) field(line string) error {
 		return p.maxAge(value)
 	case "mx":
 		p.addMX(value)
+	default: // RFC 8461, Section 3.2: ignored
+		p.warn("the key %q is unknown and ignored", shorten(key))
 	}
-	return nil // RFC 8461, Section 3.2: unknown fields are ignored
+	return nil
 }
 
 // first reports whether a key is there for the first time: later ones are ignored

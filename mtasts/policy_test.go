@@ -27,7 +27,10 @@ func TestParsePolicy(t *testing.T) {
 		{"case-and-dot", "version: STSv1\nmode: testing\nmx: *.A.Example.\nmax_age: 1", valid(mtasts.Testing, 1, "*.a.example"), ""},
 		{"none-without-mx", "version: STSv1\nmode: none\nmax_age: 86400\n", valid(mtasts.NoMode, 86400), ""},
 		{"any-order", "max_age: 1\nmx: a.example\nmode: enforce\nversion: STSv1\n", valid(mtasts.Enforce, 1, "a.example"), ""},
-		{"unknown-key", "version: STSv1\nmode: enforce\nx-y: ü:\nmx: a.example\nmax_age: 1\n", valid(mtasts.Enforce, 1, "a.example"), ""},
+		{
+			"unknown-key", "version: STSv1\nmode: enforce\nx-y: ü:\nmx: a.example\nmax_age: 1\n",
+			warned(valid(mtasts.Enforce, 1, "a.example"), `line 3: the key "x-y" is unknown and ignored`), "",
+		},
 		{
 			"first-wins", "version: STSv1\nmode: enforce\nmode: none\nmx: a.example\nmax_age: 1\nmax_age: x\n",
 			warned(valid(mtasts.Enforce, 1, "a.example"), "line 3: a second mode is ignored", "line 6: a second max_age is ignored"), "",
