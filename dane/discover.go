@@ -223,10 +223,17 @@ func (d *Discovery) tlsa(ctx context.Context, r resolver.Resolver, base string, 
 		d.Records = append(d.Records, FromDNS(t))
 	}
 	if Usable(d.Records) {
-		d.end(UsableRecords, "%d TLSA records at %s apply", len(d.Records), name)
+		d.end(UsableRecords, "%s at %s", counted(len(d.Records)), name)
 	} else {
-		d.end(UnusableRecords, "none of the %d TLSA records at %s is usable: %s",
-			len(d.Records), name, d.Records[0].Unusable())
+		d.end(UnusableRecords, "%s at %s, none of them usable: %s",
+			counted(len(d.Records)), name, d.Records[0].Unusable())
 	}
 	return false
+}
+
+func counted(records int) string {
+	if records == 1 {
+		return "1 TLSA record"
+	}
+	return strconv.Itoa(records) + " TLSA records"
 }

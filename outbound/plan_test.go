@@ -217,8 +217,8 @@ func TestPlanOtherPort(t *testing.T) {
 		got = append(got, fmt.Sprintf("%s %s", h.Policy, h.DANE.Reason))
 	}
 	want := []string{
-		"dane 1 TLSA records at _2525._tcp.mx.none.signed apply",
-		"dane 1 TLSA records at _25._tcp.mx.dane.signed apply",
+		"dane 1 TLSA record at _2525._tcp.mx.none.signed",
+		"dane 1 TLSA record at _25._tcp.mx.dane.signed",
 		"opportunistic there is no TLSA record at _2525._tcp.a.signed",
 	}
 	if diff := cmp.Diff(got, want); diff != "" {
@@ -284,7 +284,7 @@ func TestPlanJSON(t *testing.T) {
 	}
 	want := contract{
 		Domain: "dane.signed", Mechanism: "dane", Reason: "every usable host is authenticated by DANE",
-		MX: []host{{"mx.dane.signed", 10, "dane", []string{tlsa}, "1 TLSA records at _25._tcp.mx.dane.signed apply"}},
+		MX: []host{{"mx.dane.signed", 10, "dane", []string{tlsa}, "1 TLSA record at _25._tcp.mx.dane.signed"}},
 	}
 	if diff := cmp.Diff(got, want); diff != "" {
 		t.Errorf("%s%s", diff, b)
