@@ -118,15 +118,19 @@ func (c *mtastsCommand) runFile() error {
 	if errors.As(err, &broken) {
 		ev.Status, ev.Errors = mtasts.Malformed, []*mtasts.Error{broken}
 	}
+	name := c.file
+	if name == "-" {
+		name = "standard input"
+	}
 	return c.print(ev, func(p *printer) {
 		if broken != nil {
-			p.line("%s: %s. Senders take it for no policy at all.", clean(c.file), p.paint(bad, "not a policy"))
+			p.line("%s: %s. Senders take it for no policy at all.", clean(name), p.paint(bad, "not a policy"))
 			p.tree(&node{word: "error", mark: bad, text: strings.TrimPrefix(broken.Error(), "mtasts: ")})
 			return
 		}
-		n := (&node{word: string(ev.Policy.Mode), mark: stsMark(ev), text: "policy " + c.file}).add(policyNotes(ev.Policy)...)
+		n := (&node{word: string(ev.Policy.Mode), mark: stsMark(ev), text: "policy of " + name}).add(policyNotes(ev.Policy)...)
 		p.line("%s: %s. Serve it as text/plain at https://mta-sts.DOMAIN/.well-known/mta-sts.txt, then change the id of the record at _mta-sts.DOMAIN.",
-			clean(c.file), p.paint(good, "a valid policy"))
+			clean(name), p.paint(good, "a valid policy"))
 		p.tree(n)
 	})
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/waxseal/waxseal/dane"
 	"github.com/waxseal/waxseal/mtasts"
@@ -226,6 +227,9 @@ func policyNotes(p *mtasts.Policy) []*node {
 		out = append(out, note("mx %s", strings.Join(p.MX, ", ")))
 	}
 	out = append(out, note("max_age %d (%s)", p.MaxAge, span(p.Lifetime())))
+	if p.Mode == mtasts.Enforce && p.Lifetime() < 24*time.Hour {
+		out = append(out, &node{word: "warning", mark: doubt, text: "max_age is under a day: whoever blocks the policy host for as long is rid of the policy"})
+	}
 	for _, w := range p.Warnings {
 		out = append(out, &node{word: "warning", mark: doubt, text: w})
 	}
