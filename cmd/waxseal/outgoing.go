@@ -62,7 +62,7 @@ func (o *outgoing) survey() error {
 	case ends.Kind == message.Mixed && !ends.Converted:
 		return fail(errors.New("CRLF and bare LF line ends are mixed, which servers read in different ways"), "convert its line ends to CRLF, or all of them to LF")
 	case ends.Converted:
-		o.notes = append(o.notes, "LF line ends were sent as CRLF")
+		o.notes = append(o.notes, "the LF line ends of the file go out as CRLF")
 	}
 	o.size = count.size
 	o.utf8 = !ascii.Is7Bit(string(msg.Header.Raw)) && utf8.Valid(msg.Header.Raw)
