@@ -20,6 +20,7 @@ const (
 	unboundHost = "127.0.0.53"
 	postfixHost = "127.0.0.1" // it must be the one that an interface has
 	rootServer  = "127.0.0.1:5300"
+	finalServer = "127.0.0.2:24" // LMTP, behind Postfix
 )
 
 // postfixServices is the process table of Postfix, without what only a machine with
@@ -63,7 +64,7 @@ smtp_tls_loglevel = 1
 smtp_helo_timeout = 5s
 smtp_starttls_timeout = 5s
 # What Postfix returns to the senders of the tests leads nowhere.
-transport_maps = inline:{ out.signed=discard: }
+transport_maps = inline:{ out.signed=discard:, rcpt.signed=lmtp:inet:` + finalServer + ` }
 `
 
 // postfix is a running Postfix.
@@ -139,7 +140,7 @@ func folder(t testing.TB, path string, mode os.FileMode, uid, gid int) {
 
 func run(t testing.TB, name string, args ...string) string {
 	t.Helper()
-	out, err := exec.Command(program(t, name), args...).CombinedOutput()
+	out, err := exec.Command(program(t, name), args...).Output()
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", name, err, out)
 	}
