@@ -28,6 +28,8 @@ type Message struct {
 	To      []smtp.Recipient // at least one, all of the plan's domain
 	// Open returns the message from its beginning, for each attempt anew.
 	Open func() (io.ReadCloser, error)
+	// Chunked sends the message by BDAT where the server offers CHUNKING.
+	Chunked bool
 	// IgnorePolicy says that the message has the field TLS-Required: No (RFC 8689,
 	// Section 3): it rather comes in the clear than not. REQUIRETLS overrides it.
 	IgnorePolicy bool
@@ -224,7 +226,7 @@ func (d *Deliverer) send(ctx context.Context, k *smtp.ClientConn, run *run, a *A
 	a.Stage = StageMessage
 	a.Reason = ""
 	open := run.open()
-	t := &smtp.Transaction{From: run.message.From, Options: run.message.Options}
+	t := &smtp.Transaction{From: run.message.From, Options: run.message.Options, Chunked: run.message.Chunked}
 	for _, i := range open {
 		t.To = append(t.To, run.message.To[i])
 	}
