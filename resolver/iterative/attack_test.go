@@ -192,6 +192,25 @@ func TestBadServers(t *testing.T) {
 	}
 }
 
+// TestLostDatagram has a zone with one server, to which every first try is lost.
+func TestLostDatagram(t *testing.T) {
+	in := attackWorld(t, "")
+	seen := make(map[string]bool)
+	in.hosts["127.0.0.2"].lies(func(_ string, q, m *dns.Msg) *dns.Msg {
+		key := strings.ToLower(q.Question[0].Name) + dns.Type(q.Question[0].Qtype).String()
+		if !seen[key] {
+			seen[key] = true
+			return nil
+		}
+		return m
+	})
+	s := in.source()
+	s.Exchanger.UDPTimeout = 100 * time.Millisecond
+	if got, want := show(fetch(t, s, "www.victim A")), "NOERROR 192.0.2.1"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 // TestCookies holds that what a server gives is sent back to it, and that a
 // reply with a cookie of somebody else is not taken.
 func TestCookies(t *testing.T) {

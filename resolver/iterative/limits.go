@@ -17,6 +17,7 @@ const (
 	maxDetour        = 4   // lookups of name servers inside each other
 	maxMinimised     = 10  // shortened questions for one name (RFC 9156, Section 2.3)
 	maxServersTried  = 12  // servers asked one question
+	maxAskedAgain    = 2   // of them, if they were silent: a datagram may get lost
 	maxAddrsPerHost  = 8
 	maxHostsInNS     = 32 // names taken from one NS RRset
 	maxProofInNS     = 32 // records about DS taken from one referral; more are asked for instead

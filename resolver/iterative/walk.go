@@ -3,7 +3,6 @@ package iterative
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -113,33 +112,28 @@ func (w *walk) shorten(n string, labels int) string {
 func (w *walk) query(ctx context.Context, d *delegation, n string, t uint16) (*resolver.Reply, error) {
 	var last *resolver.Reply
 	lastErr := w.fail(resolver.Unreachable, "no server of %s has an address", d.zone)
-	asked := make(map[netip.Addr]bool)
-	maps.Copy(asked, w.avoid)
-	spared := false // whether the servers to avoid are in the running again
+	r := newRound(w.avoid)
 	hosts := w.hostsOf(d)
-	for tried := 0; tried < maxServersTried; {
-		addr, ok, err := w.nextServer(ctx, hosts, asked)
+	for r.tried < maxServersTried {
+		addr, ok, err := w.nextServer(ctx, hosts, r.asked)
 		if err != nil {
 			return nil, err
 		}
-		if !ok && !spared && len(w.avoid) > 0 {
-			spared = true
-			for a := range w.avoid {
-				delete(asked, a)
-			}
+		if !ok && r.again() {
 			continue
 		}
 		if !ok {
 			break
 		}
-		asked[addr] = true
-		tried++
+		r.asked[addr] = true
+		r.tried++
 		m, err := w.exchange(ctx, addr, question{d.zone, n, t})
 		switch {
 		case err != nil && (ctx.Err() != nil || w.queries >= maxQueries):
 			return nil, err
 		case err != nil:
 			lastErr = err
+			r.failed(addr, err)
 		case w.lame(m, d.zone, n):
 			last = &resolver.Reply{Msg: m, Server: addr.String()}
 			w.s.server(addr).failed(w.s.now(), lameServer)
