@@ -15,12 +15,15 @@ const (
 	STARTTLS // the clinic offers it
 	MTASTS   // the clinic publishes an enforced policy, senders ask for it
 	DANE     // the clinic publishes TLSA records
+	Beyond   // the clinic looks for what authentication leaves open
 
 	// Sender is all that is about who sent a message.
 	Sender = SPF | DKIM | DMARC | ARC
+
+	everything = Sender | DNSSEC | STARTTLS | MTASTS | DANE
 )
 
-var controlNames = []string{"SPF", "DKIM", "DMARC", "ARC", "DNSSEC", "STARTTLS", "MTA-STS", "DANE"}
+var controlNames = []string{"SPF", "DKIM", "DMARC", "ARC", "DNSSEC", "STARTTLS", "MTA-STS", "DANE", "beyond"}
 
 // Has reports whether all of x are in c.
 func (c Controls) Has(x Controls) bool { return c&x == x }
@@ -60,6 +63,7 @@ func Columns() []Column {
 		{"STARTTLS", STARTTLS, "the receiver offers STARTTLS, and nothing demands it"},
 		{"MTA-STS", STARTTLS | MTASTS, "the receiver has an enforced policy, the sender follows it"},
 		{"DANE", STARTTLS | DNSSEC | DANE, "the receiver has TLSA records, the sender validates"},
-		{"all", Sender | DNSSEC | STARTTLS | MTASTS | DANE, "all of these together"},
+		{"all", everything, "all of these together"},
+		{"all+beyond", everything | Beyond, "and a look at names, lookalike domains and answers, which only advises"},
 	}
 }

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"strings"
 
 	"github.com/waxseal/waxseal/authres"
 	"github.com/waxseal/waxseal/dkim"
 	"github.com/waxseal/waxseal/dmarc"
 	"github.com/waxseal/waxseal/domain"
 	"github.com/waxseal/waxseal/inbound"
+	"github.com/waxseal/waxseal/lookalike"
 	"github.com/waxseal/waxseal/message"
 	"github.com/waxseal/waxseal/smtp"
 	"github.com/waxseal/waxseal/spf"
@@ -39,6 +39,9 @@ type Judgement struct {
 // mailbox.
 func (s *Stage) receiver(name string) smtp.Handler {
 	checker := &inbound.Checker{Resolver: s.Resolver, AuthServID: name, Trace: true}
+	if s.Controls.Has(Beyond) {
+		checker.Lookalike = inspector()
+	}
 	return smtp.HandlerFunc(func(_ context.Context, c *smtp.Conn) (smtp.Session, *smtp.Reply) {
 		return &reception{stage: s, conn: c, checker: checker}, nil
 	})
@@ -230,7 +233,19 @@ func (s *Stage) shown(f inbound.Finding) bool {
 	case inbound.RepeatedField:
 		return s.Controls.Has(DKIM)
 	case inbound.FromProblem:
-		return s.Controls.Has(DMARC) && !strings.Contains(f.Text, string(message.ShownAddress))
+		return s.Controls.Has(DMARC)
 	}
-	return false
+	return s.Controls.Has(Beyond) && (f.Severity == inbound.Medium || f.Severity == inbound.High)
+}
+
+// inspector knows whom the clinic's readers trust.
+func inspector() *lookalike.Inspector {
+	return &lookalike.Inspector{
+		Protected: lookalike.Protected{
+			Domains: []domain.Name{Clinic},
+			People:  []lookalike.Person{{Names: []string{"Maria Keller"}, Addresses: []string{"maria.keller@" + Clinic}}},
+			Brands:  []lookalike.Brand{{Name: "Alpenbank", Domains: []domain.Name{Bank}}},
+		},
+		SharedSenders: append(lookalike.SharedSenders(), ESP),
+	}
 }

@@ -14,7 +14,7 @@ import (
 func All() []*lab.Attack {
 	return []*lab.Attack{
 		// Who sent it: SPF.
-		spfLegit(), spfForwarded(),
+		spfLegit(), spfLegitESP(), spfForwarded(),
 		spfSpoofedMailFrom(), spfOwnEnvelope(), spfHelo(), spfPlusAll(), spfSharedRange(),
 		// DKIM.
 		dkimBodyChanged(), dkimSecondSubject(), dkimSecondFrom(), dkimLengthAppend(), dkimForeignDomain(),

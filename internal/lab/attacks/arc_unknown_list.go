@@ -11,7 +11,7 @@ func arcUnknownList() *lab.Attack {
 		ID:    "arc_unknown_list",
 		Story: "The same by a list whose seals the clinic has no reason to believe.",
 		Seen:  "A post of the bank on the list.",
-		Ref:   "RFC 8617, Section 7.2",
+		Ref:   "RFC 8617, Section 9",
 		Legit: true,
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
 			raw, err := fromBank(s)

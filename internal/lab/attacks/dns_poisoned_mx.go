@@ -12,7 +12,7 @@ func dnsPoisonedMX() *lab.Attack {
 		ID:    "dns_poisoned_mx",
 		Story: "The attacker answers for the clinic's MX with a host of his own, which hands the mail on.",
 		Seen:  "Nothing: the mail arrives.",
-		Ref:   "RFC 7672, Section 1.3; RFC 8461, Section 10",
+		Ref:   "RFC 7672, Section 1.3.2",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
 			loot, err := s.Impersonate(lab.ClinicIP, lab.Impostor{Name: lab.CrookMX})
 			if err != nil {

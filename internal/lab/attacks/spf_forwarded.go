@@ -11,7 +11,7 @@ func spfForwarded() *lab.Attack {
 		ID:    "spf_forwarded",
 		Story: "The bank writes to Ann's alumni address, which forwards the message as it is.",
 		Seen:  "Her statement, in the mailbox that she reads.",
-		Ref:   "RFC 7960, Section 3.1",
+		Ref:   "RFC 7960, Section 3.2.1",
 		Legit: true,
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
 			raw, err := fromBank(s)

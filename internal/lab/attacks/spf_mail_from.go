@@ -11,7 +11,7 @@ func spfSpoofedMailFrom() *lab.Attack {
 		ID:    "spf_mail_from",
 		Story: "A stranger's host uses the bank's address in MAIL FROM and From.",
 		Seen:  "A letter from the bank.",
-		Ref:   "RFC 7208, Section 11.1",
+		Ref:   "RFC 7208, Section 2.4",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
 			raw := s.World.Write(lab.FromBank())
 			return arrived(s.Inject(ctx, lab.CrookOut, "service@"+lab.Bank, raw))

@@ -12,7 +12,7 @@ func tlsForgedPolicy() *lab.Attack {
 		ID:    "tls_forged_policy",
 		Story: "After a first contact the attacker announces a new policy, serves mode=none with a certificate of his own making, and strips STARTTLS.",
 		Seen:  "Nothing: the mail arrives.",
-		Ref:   "RFC 8461, Section 10.3",
+		Ref:   "RFC 8461, Section 3.3",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
 			if _, err := s.Deliver(ctx, lab.Mail{}); err != nil {
 				return lab.Result{}, err

@@ -12,7 +12,7 @@ func tlsOldVersion() *lab.Attack {
 		ID:    "tls_old_version",
 		Story: "The rogue CA's man in the middle speaks nothing newer than TLS 1.0.",
 		Seen:  "Nothing: the mail arrives.",
-		Ref:   "RFC 8996; RFC 8461, Section 3.3",
+		Ref:   "RFC 8996",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
 			cert, err := s.World.RogueCA.Issue(lab.ClinicMX)
 			if err != nil {

@@ -11,7 +11,7 @@ func tlsRogueCA() *lab.Attack {
 		ID:    "tls_rogue_ca",
 		Story: "A man in the middle shows a certificate for mx.clinic.example from a CA that everybody trusts.",
 		Seen:  "Nothing: the mail arrives.",
-		Ref:   "RFC 7672, Section 1.3.1",
+		Ref:   "RFC 7672, Section 1.3.4; RFC 8461, Section 10.5",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
 			cert, err := s.World.RogueCA.Issue(lab.ClinicMX)
 			if err != nil {

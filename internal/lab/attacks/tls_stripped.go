@@ -11,7 +11,7 @@ func tlsStripped() *lab.Attack {
 		ID:    "tls_stripped",
 		Story: "The attacker hides the offer of STARTTLS.",
 		Seen:  "Nothing: the mail arrives.",
-		Ref:   "RFC 3207, Section 6",
+		Ref:   "RFC 7672, Section 1.3.1",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
 			loot, err := s.Wiretap(lab.ClinicIP, lab.Unchanged, lab.StripSTARTTLS)
 			if err != nil {

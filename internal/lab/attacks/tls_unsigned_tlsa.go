@@ -11,7 +11,7 @@ func tlsUnsignedTLSA() *lab.Attack {
 		ID:    "tls_unsigned_tlsa",
 		Story: "The same man in the middle in front of a domain whose TLSA records lie in a zone without DNSSEC.",
 		Seen:  "Nothing: the mail arrives.",
-		Ref:   "RFC 7672, Section 2.2",
+		Ref:   "RFC 6698, Section 4.1",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
 			cert, err := s.World.CA.SelfSigned(lab.PlainMX)
 			if err != nil {
