@@ -63,14 +63,10 @@ func FuzzField(f *testing.F) {
 		if !ok || len(raw) > message.MaxFieldBytes {
 			return
 		}
-		const after = "Next: y\r\n"
-		h, err := message.ParseHeader(append(raw, after...))
-		if err != nil || len(h.Fields) != 2 || string(h.Fields[1].Raw) != after {
-			// A name of white space continues the field before it, and has none here.
+		const beside = "Next: y\r\n"
+		h, err := message.ParseHeader(append(append([]byte(beside), raw...), beside...))
+		if err != nil || len(h.Fields) != 3 || string(h.Fields[0].Raw) != beside || string(h.Fields[2].Raw) != beside {
 			t.Fatalf("%q: %v, %d fields", raw, err, len(h.Fields))
-		}
-		if bytes.IndexByte(h.Fields[0].Raw, ':') < 0 {
-			t.Fatalf("%q has no colon", raw)
 		}
 	})
 }

@@ -183,6 +183,7 @@ func TestForgedBoundary(t *testing.T) {
 		{"final-newline", "LSubject\x00 a\n\x00"},
 		{"colon-in-name", "LFrom: x\x00 a\x00"},
 		{"newline-in-name", "LX\r\nFrom\x00 a\x00"},
+		{"space-before-name", "L Subject\x00 a\x00"},
 		{"no-name", "L\x00 a\x00"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -86,7 +86,7 @@ func parseHeader(b []byte) (name, value []byte, ok bool) {
 // over folded values with LF; those that give CRLF are taken at their word. A name
 // or value that would make two fields of one is refused.
 func appendField(dst, name, value []byte, spaceKept bool) ([]byte, bool) {
-	if len(name) == 0 || bytes.ContainsAny(name, ":\r\n") {
+	if len(name) == 0 || ascii.IsFWS(name[0]) || bytes.ContainsAny(name, ":\r\n") {
 		return dst, false
 	}
 	dst = append(append(dst, name...), ':')
