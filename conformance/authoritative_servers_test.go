@@ -25,6 +25,7 @@ const (
 	knotAddr  = "127.53.0.2"
 	oddAddr   = "127.53.0.3"
 	nobody    = "127.53.0.4" // nothing listens there
+	otherAddr = "127.53.0.5" // Knot listens there too
 )
 
 // freePort returns a port that is free on the addresses. It is below those that
@@ -140,7 +141,7 @@ func (tr *tree) startNamed(t *testing.T, port uint16) {
 };
 controls { };
 `, dir, port, namedAddr)
-	first := tr.zoneFiles(t, dir, namedAddr, func(origin, file string) {
+	first := tr.zoneFiles(t, dir, []string{namedAddr}, func(origin, file string) {
 		fmt.Fprintf(&conf, "zone %q { type primary; file %q; };\n", origin, file)
 	})
 	write(t, filepath.Join(dir, "conf"), conf.String())
@@ -154,7 +155,7 @@ func (tr *tree) startKnot(t *testing.T, port uint16) {
 	var conf strings.Builder
 	fmt.Fprintf(&conf, `server:
     rundir: %[1]q
-    listen: %[2]s@%[3]d
+    listen: [%[2]s@%[3]d, %[4]s@%[3]d]
     udp-workers: 1
     tcp-workers: 1
     background-workers: 1
@@ -169,26 +170,25 @@ template:
     zonefile-sync: -1
     semantic-checks: off
 zone:
-`, dir, knotAddr, port)
-	first := tr.zoneFiles(t, dir, knotAddr, func(origin, file string) {
+`, dir, knotAddr, port, otherAddr)
+	first := tr.zoneFiles(t, dir, []string{knotAddr, otherAddr}, func(origin, file string) {
 		fmt.Fprintf(&conf, "  - domain: %q\n    file: %q\n", origin, file)
 	})
 	write(t, filepath.Join(dir, "conf"), conf.String())
 	startServer(t, at(knotAddr, port), first, "knotd", "-c", filepath.Join(dir, "conf"))
 }
 
-// zoneFiles writes the zones that live at an address, and returns the last.
-func (tr *tree) zoneFiles(t *testing.T, dir, addr string, use func(origin, file string)) (origin string) {
+// zoneFiles writes the zones that live at the addresses, and returns the last.
+func (tr *tree) zoneFiles(t *testing.T, dir string, addrs []string, use func(origin, file string)) (origin string) {
 	t.Helper()
 	for i, z := range tr.zones {
-		for _, host := range z.hosts {
-			if host == addr {
-				file := filepath.Join(dir, fmt.Sprint(i, ".zone"))
-				write(t, file, tr.text[z.origin])
-				use(z.origin, file)
-				origin = z.origin
-			}
+		if !slices.ContainsFunc(z.hosts, func(host string) bool { return slices.Contains(addrs, host) }) {
+			continue
 		}
+		file := filepath.Join(dir, fmt.Sprint(i, ".zone"))
+		write(t, file, tr.text[z.origin])
+		use(z.origin, file)
+		origin = z.origin
 	}
 	return origin
 }

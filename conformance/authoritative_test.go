@@ -39,7 +39,7 @@ func TestAuthoritative(t *testing.T) {
 				zones[i].hosts = [][]string{{namedAddr}, {knotAddr}, {namedAddr, knotAddr}}[i%3]
 			}
 			tr := newTree(t, zones, treeText, signer.sign)
-			port := freePort(t, namedAddr, knotAddr)
+			port := freePort(t, namedAddr, knotAddr, otherAddr)
 			tr.startNamed(t, port)
 			tr.startKnot(t, port)
 			unbound := tr.startUnbound(t, port, "validator iterator")
