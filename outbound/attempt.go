@@ -52,5 +52,6 @@ type Attempt struct {
 	ResultType    tlsrpt.ResultType `json:"tlsrpt_result_type,omitempty"`
 	FailureReason string            `json:"failure_reason_code,omitempty"`
 
-	noRequireTLS bool // ended because REQUIRETLS cannot be kept
+	noRequireTLS bool        // ended because REQUIRETLS cannot be kept
+	unable       *smtp.Reply // ended because the server cannot take such a message
 }

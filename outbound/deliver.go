@@ -114,7 +114,7 @@ func (d *Deliverer) Deliver(ctx context.Context, plan *Plan, m *Message) *Delive
 			continue
 		}
 		d.host(ctx, run, h, want)
-		if run.done() || run.full() || ctx.Err() != nil {
+		if run.done() || run.full() || run.hopeless || ctx.Err() != nil {
 			break
 		}
 	}
@@ -234,11 +234,37 @@ func (d *Deliverer) send(ctx context.Context, k *smtp.ClientConn, run *run, a *A
 	run.absorb(open, a)
 	if err != nil {
 		a.failed(err)
-		run.permanent = !err.(*smtp.Error).Temporary()
+		a.unable = unable(err)
+		run.hopeless = run.hopeless || faulty(err)
 	}
 	if a.Reason == "" && a.Reply != nil {
 		a.Reason = "the server said " + a.Reply.String()
 	}
+}
+
+// unable returns the reply for a message that cannot go to the server as it is,
+// nil where another try there can end otherwise.
+func unable(err error) *smtp.Reply {
+	var e *smtp.Error
+	if !errors.As(err, &e) || e.Temporary() || e.Reason == smtp.Refused {
+		return nil
+	}
+	code, enhanced := 554, smtp.EnhancedCode{5, 6, 0}
+	switch {
+	case e.Reason == smtp.TooLarge:
+		code, enhanced = 552, smtp.EnhancedCode{5, 3, 4}
+	case e.Reason == smtp.NotOffered && e.Detail == "SMTPUTF8": // RFC 6531, Section 3.5
+		code, enhanced = 553, smtp.EnhancedCode{5, 6, 7}
+	case e.Reason == smtp.NotOffered: // RFC 6152, Section 3
+		enhanced = smtp.EnhancedCode{5, 6, 3}
+	}
+	return smtp.NewReply(code, enhanced, e.Error())
+}
+
+// faulty reports whether the message itself is at fault, whatever the server.
+func faulty(err error) bool {
+	var e *smtp.Error
+	return unable(err) != nil && errors.As(err, &e) && e.Reason != smtp.TooLarge && e.Reason != smtp.NotOffered
 }
 
 // failed notes an error of package smtp.

@@ -148,29 +148,39 @@ func TestDeliver(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			b, planner := tt.bed(t, ca)
-			m := message(t, tt.domain)
-			if tt.change != nil {
-				tt.change(m)
-			}
-			plan := planner.Plan(t.Context(), tt.domain)
-			d := b.deliverer().Deliver(t.Context(), plan, m)
-			got := string(d.Result) + " "
-			if d.Authenticated {
-				got += "authenticated"
-			}
-			got = strings.TrimSpace(got + " " + string(d.Policy) + " " + string(d.ResultType))
-			if diff := cmp.Diff([]string{got, b.servers[0].witnessed()}, []string{tt.want, tt.witness}); diff != "" {
-				t.Errorf("%s\n%s", diff, d.Reason)
-			}
-			if d.Reason == "" && !d.Delivered {
-				t.Error("no reason")
-			}
-			// A DANE or MTA-STS failure is never permanent.
-			if d.Result == outbound.Refused && m.Options.RequireTLS == false {
-				t.Errorf("got %s, want a temporary failure", d.Reply)
-			}
+			tt.check(t, b, planner)
 		})
 	}
+}
+
+// check delivers and compares what both ends say.
+func (s *situation) check(t *testing.T, b *bed, planner *outbound.Planner) {
+	t.Helper()
+	m := message(t, s.domain)
+	if s.change != nil {
+		s.change(m)
+	}
+	plan := planner.Plan(t.Context(), s.domain)
+	d := b.deliverer().Deliver(t.Context(), plan, m)
+	if diff := cmp.Diff([]string{summary(d), b.servers[0].witnessed()}, []string{s.want, s.witness}); diff != "" {
+		t.Errorf("%s\n%s", diff, d.Reason)
+	}
+	if d.Reason == "" && !d.Delivered {
+		t.Error("no reason")
+	}
+	// A DANE or MTA-STS failure is never permanent.
+	if d.Result == outbound.Refused && d.ResultType != "" && !m.Options.RequireTLS {
+		t.Errorf("got %s, want a temporary failure", d.Reply)
+	}
+}
+
+// summary is what became of a message in a line.
+func summary(d *outbound.Delivery) string {
+	s := string(d.Result) + " "
+	if d.Authenticated {
+		s += "authenticated"
+	}
+	return strings.TrimSpace(s + " " + string(d.Policy) + " " + string(d.ResultType))
 }
 
 func (s *situation) bed(t *testing.T, ca *authority) (*bed, *outbound.Planner) {

@@ -11,9 +11,8 @@ type run struct {
 	plan    *Plan
 	message *Message
 	result  Delivery
-	// permanent says that the last server could not be asked for reasons that lie
-	// in the message.
-	permanent bool
+	// hopeless says that no server can take the message.
+	hopeless bool
 }
 
 func newRun(plan *Plan, m *Message) *run {
@@ -65,6 +64,11 @@ func (r *run) absorb(open []int, a *Attempt) {
 		reply := got.Final
 		if reply == nil {
 			reply = got.Rcpt
+		}
+		// What a server says to RCPT after it has refused MAIL, as it does where
+		// commands are pipelined, is about their order.
+		if mail := a.Delivery.Mail; mail != nil && !mail.Positive() {
+			reply = mail
 		}
 		to := &r.result.Recipients[i]
 		to.Result = Deferred
@@ -141,8 +145,12 @@ func (r *run) leftOver() (Result, *smtp.Reply) {
 	if a := r.decisive(); a != nil {
 		last = a.Reason
 	}
+	var unable *smtp.Reply // of the last server, if none is able
 	for i := range r.result.Attempts {
 		a := &r.result.Attempts[i]
+		if i == 0 || unable != nil || r.hopeless {
+			unable = a.unable
+		}
 		noRequireTLS = noRequireTLS && (a.noRequireTLS || a.Stage == StagePlan && strings.HasPrefix(a.Reason, "REQUIRETLS"))
 	}
 	switch {
@@ -150,8 +158,8 @@ func (r *run) leftOver() (Result, *smtp.Reply) {
 		return Refused, smtp.NewReply(r.plan.Code, r.plan.Enhanced, r.plan.Reason)
 	case noRequireTLS && r.message.Options.RequireTLS:
 		return Refused, smtp.RequireTLSNeeded("no server of " + r.plan.Domain + " keeps REQUIRETLS: " + last)
-	case r.permanent:
-		return Refused, smtp.NewReply(554, smtp.EnhancedCode{5, 6, 0}, last)
+	case unable != nil:
+		return Refused, unable
 	case r.plan.Outcome == Defer && r.connections() == 0:
 		return Deferred, smtp.NewReply(r.plan.Code, r.plan.Enhanced, r.plan.Reason)
 	}
