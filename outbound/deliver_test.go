@@ -403,3 +403,39 @@ func TestDeliverNobodyAsked(t *testing.T) {
 		})
 	}
 }
+
+// A server that hangs up in the middle of a message has answered nothing.
+func TestDeliverCutShort(t *testing.T) {
+	s := situation{domain: "to.plain", server: scripted(map[string]string{"DATA": ""})}
+	b, planner := s.bed(t, nil)
+	b.ca = newAuthority(t)
+	d := b.deliverer().Deliver(t.Context(), planner.Plan(t.Context(), "to.plain"), message(t, "to.plain"))
+	if d.Result != outbound.Deferred || !strings.HasPrefix(d.Reply, "451 4.4.0 ") {
+		t.Errorf("got %s %q, want it deferred without a reply of the server's", d.Result, d.Reply)
+	}
+}
+
+// A refused MAIL decides for all recipients, whatever the server says to the RCPT
+// that came in the same breath.
+func TestDeliverMailRefused(t *testing.T) {
+	const pipelining = "250-mx.test\r\n250 PIPELINING\r\n"
+	tests := []struct{ name, ehlo, mail, rcpt, want string }{
+		{"temporary-pipelined", pipelining, "451 4.7.1 not now\r\n", "503 5.5.1 MAIL first\r\n", "deferred 451 4.7.1 not now"},
+		{"permanent-pipelined", pipelining, "550 5.7.1 not you\r\n", "503 5.5.1 MAIL first\r\n", "refused 550 5.7.1 not you"},
+		{"temporary", "250 mx.test\r\n", "451 4.7.1 not now\r\n", "250 ok\r\n", "deferred 451 4.7.1 not now"},
+		{"permanent", "250 mx.test\r\n", "550 5.7.1 not you\r\n", "250 ok\r\n", "refused 550 5.7.1 not you"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := situation{domain: "to.plain", server: scripted(map[string]string{
+				"EHLO": tt.ehlo, "MAIL": tt.mail, "RCPT": tt.rcpt, "DATA": "503 5.5.1 MAIL first\r\n",
+			})}
+			b, planner := s.bed(t, nil)
+			b.ca = newAuthority(t)
+			d := b.deliverer().Deliver(t.Context(), planner.Plan(t.Context(), "to.plain"), message(t, "to.plain"))
+			if diff := cmp.Diff(string(d.Result)+" "+d.Reply, tt.want); diff != "" {
+				t.Errorf("%s\n%s", diff, d.Reason)
+			}
+		})
+	}
+}

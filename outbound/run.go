@@ -62,7 +62,7 @@ func (r *run) absorb(open []int, a *Attempt) {
 		}
 		got := a.Delivery.Recipients[n]
 		reply := got.Final
-		if reply == nil {
+		if reply == nil && !got.Rcpt.Positive() { // a 250 to RCPT is no answer to the message
 			reply = got.Rcpt
 		}
 		// What a server says to RCPT after it has refused MAIL, as it does where
