@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/waxseal/waxseal/smtp"
@@ -267,9 +268,14 @@ func faulty(err error) bool {
 	return unable(err) != nil && errors.As(err, &e) && e.Reason != smtp.TooLarge && e.Reason != smtp.NotOffered
 }
 
-// failed notes an error of package smtp.
+// failed notes an error of package smtp. That a server is not the right one is said
+// without the handshake that ended over it.
 func (a *Attempt) failed(err error) {
-	a.Reason = err.Error()
+	a.Reason = strings.TrimPrefix(err.Error(), "smtp: ")
+	var v *VerifyError
+	if errors.As(err, &v) {
+		a.Reason = strings.TrimPrefix(v.Error(), "outbound: ")
+	}
 	var s *smtp.Error
 	if errors.As(err, &s) {
 		a.Reply = s.Reply

@@ -105,7 +105,12 @@ func (p *Planner) discoverHost(ctx context.Context, host string) *dane.Discovery
 	if mx.Outcome == dane.NoRecords {
 		return d
 	}
-	mx.Lookups = append(d.Lookups, mx.Lookups...)
+	for _, l := range mx.Lookups {
+		if l.Type == resolver.TypeTLSA { // the others are known
+			d.Lookups = append(d.Lookups, l)
+		}
+	}
+	mx.Lookups = d.Lookups
 	return mx
 }
 
