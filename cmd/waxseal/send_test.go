@@ -108,6 +108,9 @@ func situations() []situation {
 		{"broken.plain", "good", "garbage", "", "", nil, nil, "delivered - opportunistic validation-failure", "starttls mail rcpt data"},
 		{"injected.plain", "good", "injected", "", "", nil, nil, "deferred - opportunistic validation-failure", "starttls"},
 		{"greylisted.plain", "good", "greylisted", "", "", nil, nil, "deferred - opportunistic starttls-not-supported", "mail rcpt"},
+		{"mail-451.plain", "good", "mail-451", "", "", nil, nil, "deferred - opportunistic starttls-not-supported", "mail rcpt"},
+		{"mail-550.plain", "good", "mail-550", "", "", nil, nil, "refused - opportunistic starttls-not-supported", "mail"},
+		{"data-554.plain", "good", "data-554", "", "", nil, nil, "refused - opportunistic starttls-not-supported", "mail rcpt"},
 		{"busy.plain", "good", "busy", "", "", nil, nil, "deferred - opportunistic", ""},
 		{"require.signed", "good", "requiretls", "3 1 1", "", nil, requireTLS, "delivered authenticated dane", "tls:mail+requiretls tls:rcpt tls:data"},
 		{"require-sts.plain", "good", "requiretls", "", "enforce", nil, requireTLS, "delivered authenticated mta-sts", "tls:mail+requiretls tls:rcpt tls:data"},
@@ -151,6 +154,12 @@ func (tn *town) startHost(s *situation, id *identity) *mx {
 		return tn.play(map[string]string{"EHLO": ehlo, "STARTTLS": "220 go\r\n250-fake\r\n250 SIZE\r\n"})
 	case "greylisted":
 		return tn.play(map[string]string{"RCPT": "451 4.7.1 greylisted\r\n"})
+	case "mail-451": // what follows in the same breath is answered by 503
+		return tn.play(map[string]string{"EHLO": "250-mx.town\r\n250 PIPELINING\r\n", "MAIL": "451 4.7.1 not now\r\n", "RCPT": "503 5.5.1 MAIL first\r\n", "DATA": "503 5.5.1 MAIL first\r\n"})
+	case "mail-550":
+		return tn.play(map[string]string{"MAIL": "550 5.7.1 not from you\r\n"})
+	case "data-554":
+		return tn.play(map[string]string{"DATA": "554 5.6.0 no\r\n"})
 	case "busy":
 		return tn.play(map[string]string{"greeting": "421 4.3.2 too busy\r\n"})
 	case "tls1.1":

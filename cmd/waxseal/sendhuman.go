@@ -64,11 +64,11 @@ func sentWhy(s *sent) string {
 // sentAdvice says what the failure of the channel means and who can mend it.
 func sentAdvice(s *sent) string {
 	host := displayName(s.MX)
+	if answered(s) {
+		return fmt.Sprintf("That is what %s answered to the message; the channel to it is not the reason.", host)
+	}
 	switch s.ResultType {
 	case "":
-		if s.Result == outbound.Deferred {
-			return "Try again later: nothing is wrong with the channel's security that is known."
-		}
 		return ""
 	case tlsrpt.StartTLSNotSupported:
 		return fmt.Sprintf("%s did not start TLS: whoever runs it has switched it off, or somebody on the way takes it out.%s", host, waits(s))
@@ -82,12 +82,25 @@ func sentAdvice(s *sent) string {
 		return fmt.Sprintf("The owner of %s announces an MTA-STS policy that cannot be used and must mend it; see waxseal mta-sts %s.", s.Plan.Domain, s.Plan.Domain)
 	}
 	switch {
+	case s.Policy == outbound.MTASTS && s.Plan.Outcome == outbound.Defer:
+		return fmt.Sprintf("The owner of %s must list the host in the policy and change the id of the record; or the MX records were forged.%s", s.Plan.Domain, waits(s))
 	case s.Policy == outbound.DANE:
 		return fmt.Sprintf("Whoever runs %s must publish the TLSA record of the key in use, or somebody stands in for it.%s", host, waits(s))
 	case s.Policy == outbound.MTASTS:
-		return fmt.Sprintf("The owner of %s must list the host in the policy and whoever runs it mend its TLS, or somebody stands in for it.%s", s.Plan.Domain, waits(s))
+		return fmt.Sprintf("Whoever runs %s must mend its TLS, or somebody on the way breaks it.%s", host, waits(s))
 	}
 	return fmt.Sprintf("TLS with %s did not work; whoever runs it must mend it.", host)
+}
+
+// answered reports whether a server put the message off or refused it, after all
+// that was asked of the channel had been met.
+func answered(s *sent) bool {
+	for i := range s.Attempts {
+		if a := &s.Attempts[i]; a.Stage == outbound.StageMessage && a.Reply != nil && !a.Reply.Positive() {
+			return !s.Delivered
+		}
+	}
+	return false
 }
 
 func waits(s *sent) string {
@@ -129,7 +142,8 @@ func attemptNode(a *outbound.Attempt) *node {
 	if d := a.Delivery; d != nil {
 		n.add(replyNotes(d)...)
 	}
-	if a.Stage != outbound.StageMessage || a.Reply == nil {
+	told := a.PKIX != "" || a.Match != nil && !a.Authenticated
+	if !told && (a.Stage != outbound.StageMessage || a.Reply == nil) {
 		n.add(note("%s", a.Reason))
 	}
 	if a.ResultType != "" {
@@ -151,7 +165,10 @@ func stageWord(a *outbound.Attempt) (string, mark) {
 	case outbound.StageHello:
 		return "no session", bad
 	case outbound.StageTLS:
-		return "no TLS as demanded", bad
+		if a.TLS != nil { // but REQUIRETLS is not offered
+			return "not sent", doubt
+		}
+		return "TLS failed", bad
 	}
 	if a.Reply.Positive() {
 		return "delivered", good
