@@ -102,8 +102,9 @@ func newRoot(std stdio) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "waxseal",
 		Short: "The mail security stack in one binary",
-		Long: `Waxseal checks who sent a message (SPF, DKIM, DMARC, ARC) and shows the
-evidence for every verdict.
+		Long: `Waxseal checks who sent a message (SPF, DKIM, DMARC, ARC) and whether the way to
+a mail server can be trusted (DNSSEC, DANE, MTA-STS), and shows the evidence for
+every verdict.
 
 Exit codes: 0 evaluated, whatever the verdict; 1 could not evaluate; 2 wrong
 usage; 3 --fail-on matched.`,
