@@ -141,7 +141,7 @@ func receiveRows(t testing.TB) []receiveRow {
 		{name: "one-refused", text: "hello\r\n", change: func(m *outbound.Message) { m.To = to("nobody", "b") }, want: "refused 550 5.1.1"},
 		{name: "all-refused", text: "hello\r\n", change: func(m *outbound.Message) { m.To = to("nobody") }, want: "refused 550 5.1.1", arrives: nothing},
 		{name: "all-refused-bdat", text: "hello\r\n", change: func(m *outbound.Message) { m.To, m.Chunked = to("nobody"), true }, want: "refused 550 5.1.1", arrives: nothing},
-		{name: "size-said-too-large", text: large, change: func(m *outbound.Message) { m.Options.Size = 1000001 }, want: "refused 554 5.6.0", arrives: nothing},
+		{name: "size-said-too-large", text: large, change: func(m *outbound.Message) { m.Options.Size = 1000001 }, want: "refused 552 5.3.4", arrives: nothing},
 		{name: "size-unsaid-too-large", text: strings.Repeat(large, 4), want: "refused 552 5.3.4", arrives: nothing},
 		{name: "size-unsaid-too-large-bdat", text: strings.Repeat(large, 4), change: chunked, want: "refused 552 5.3.4", arrives: nothing},
 		{name: "requiretls-not-offered", text: "hello\r\n", change: func(m *outbound.Message) { m.Options.RequireTLS = true }, want: "refused 550 5.7.30", arrives: nothing},
