@@ -127,7 +127,7 @@ usage; 3 --fail-on matched.`,
 	})
 	root.AddCommand(
 		newVerify(std), newSign(std), newSeal(std), newSPF(std), newDNS(std),
-		newDANE(std), newMTASTS(std), newTLSPolicy(std), newSend(std), newVersion(std), newMan(std),
+		newDANE(std), newMTASTS(std), newTLSPolicy(std), newSend(std), newLab(std), newVersion(std), newMan(std),
 	)
 	return root
 }

@@ -77,10 +77,12 @@ func (s *Stage) startClinic() error {
 func (s *Stage) server(name string, cert *tls.Certificate, h smtp.Handler) *smtp.Server {
 	ext := smtp.DefaultExtensions()
 	ext.RequireTLS = !s.Clinic.NoRequireTLS
-	srv := &smtp.Server{
-		Hostname: name, Handler: h, Extensions: &ext,
-		TrustProxy: func(net.Addr) bool { return true },
-		Limits:     smtp.Limits{Command: patience, Drain: patience},
+	srv := &smtp.Server{Hostname: name, Handler: h, Extensions: &ext, Limits: smtp.Limits{Drain: patience}}
+	everybody := func(net.Addr) bool { return true }
+	if s.public {
+		srv.TrustXClient = everybody
+	} else {
+		srv.TrustProxy, srv.Limits.Command = everybody, patience
 	}
 	if cert != nil {
 		srv.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*cert}}

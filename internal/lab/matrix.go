@@ -41,7 +41,7 @@ func Run(ctx context.Context, w *World, a *Attack, c Column) (Cell, error) {
 	begin := time.Now()
 	s := newStage(ctx, w, c.Controls)
 	r, err := a.Run(ctx, s)
-	err = errors.Join(err, s.close())
+	err = errors.Join(err, s.Close())
 	if err != nil {
 		return Cell{}, fmt.Errorf("lab: %s under %s: %w", a.ID, c.Name, err)
 	}

@@ -31,8 +31,8 @@ type Judgement struct {
 	Folder   Folder           `json:"folder"`
 	Verdict  *inbound.Verdict `json:"verdict"`
 	Decision inbound.Decision `json:"decision"`
-	Marks    []string         `json:"marks"` // what is written on it for its reader
-	Raw      []byte           `json:"-"`     // as it was stored
+	Marks    []string         `json:"marks"`   // what is written on it for its reader
+	Message  string           `json:"message"` // as it was stored, or would have been
 }
 
 // receiver is the clinic's side of a connection: the inbound walk, and a
@@ -80,7 +80,7 @@ func (r *reception) Data(ctx context.Context, text io.Reader) *smtp.Reply {
 		return smtp.NewReply(451, smtp.EnhancedCode{4, 3, 0}, "the message did not arrive whole")
 	}
 	j, reply := r.stage.judge(v)
-	j.Raw = r.stored(v, raw.Bytes())
+	j.Message = string(r.stored(v, raw.Bytes()))
 	r.stage.keep(j)
 	return reply
 }

@@ -39,9 +39,9 @@ func (r *relaySession) Data(ctx context.Context, text io.Reader) *smtp.Reply {
 // Reset implements smtp.Session.
 func (r *relaySession) Reset() {}
 
-// via sends a message to the host at an IP address, which passes it on to the
+// via sends a message to a host, which passes it on to the
 // clinic, and returns what the clinic said and did.
-func (s *Stage) via(ctx context.Context, ip, mailFrom string, raw []byte, pass func(ctx context.Context, from string, raw []byte) (*Receipt, error)) (*Receipt, error) {
+func (s *Stage) via(ctx context.Context, at Host, mailFrom string, raw []byte, pass func(ctx context.Context, from string, raw []byte) (*Receipt, error)) (*Receipt, error) {
 	var last *Receipt
 	var failed error
 	h := smtp.HandlerFunc(func(context.Context, *smtp.Conn) (smtp.Session, *smtp.Reply) {
@@ -52,11 +52,11 @@ func (s *Stage) via(ctx context.Context, ip, mailFrom string, raw []byte, pass f
 			return last.Reply
 		}}, nil
 	})
-	if err := s.serveSMTP(ip, s.server("mx", nil, h)); err != nil {
+	if err := s.serveSMTP(at.IP, s.server(at.Helo, nil, h)); err != nil {
 		return nil, err
 	}
 	// The reply of the host comes after pass has returned, and orders the two.
-	if _, err := s.send(ctx, BankOut, ip, mailFrom, raw); err != nil {
+	if _, err := s.send(ctx, BankOut, at.IP, mailFrom, raw); err != nil {
 		return nil, err
 	}
 	return last, failed
@@ -66,7 +66,7 @@ func (s *Stage) via(ctx context.Context, ip, mailFrom string, raw []byte, pass f
 // passes it on as it is with its reverse-path.
 func (s *Stage) Forward(ctx context.Context, mailFrom string, raw []byte) (*Receipt, error) {
 	s.Say("%s sends a message to ann@%s, which is forwarded", Bank, Alumni)
-	return s.via(ctx, AlumniIP, mailFrom, raw, func(ctx context.Context, from string, raw []byte) (*Receipt, error) {
+	return s.via(ctx, AlumniOut, mailFrom, raw, func(ctx context.Context, from string, raw []byte) (*Receipt, error) {
 		return s.Inject(ctx, AlumniOut, from, raw)
 	})
 }
@@ -83,7 +83,7 @@ type MailingList struct {
 // under a reverse-path of its own.
 func (s *Stage) Post(ctx context.Context, l MailingList, raw []byte) (*Receipt, error) {
 	s.Say("%s writes to the mailing list talk@%s", Bank, l.Domain)
-	return s.via(ctx, l.Host.IP, "service@"+Bank, raw, func(ctx context.Context, from string, raw []byte) (*Receipt, error) {
+	return s.via(ctx, l.Host, "service@"+Bank, raw, func(ctx context.Context, from string, raw []byte) (*Receipt, error) {
 		changed, err := s.Remail(ctx, l, from, raw)
 		if err != nil {
 			return nil, err

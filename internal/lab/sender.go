@@ -64,7 +64,7 @@ func (s *Stage) send(ctx context.Context, from Host, ip, mailFrom string, raw []
 	if err != nil {
 		return nil, err
 	}
-	client := s.client(from.Helo)
+	client := s.client(who(from), from.Helo)
 	k, err := client.Open(ctx, conn)
 	if err != nil {
 		return nil, err
@@ -82,9 +82,17 @@ func (s *Stage) send(ctx context.Context, from Host, ip, mailFrom string, raw []
 	return d.Mail, nil
 }
 
-func (s *Stage) client(hello string) smtp.Client {
+// who is a host's name in a transcript: what it says of itself may be a lie.
+func who(h Host) string {
+	if h.IP == CrookIP {
+		return "attacker"
+	}
+	return h.Helo
+}
+
+func (s *Stage) client(who, hello string) smtp.Client {
 	return smtp.Client{
-		Hostname: hello, Trace: s.trace(hello),
+		Hostname: hello, Trace: s.trace(who),
 		Timeouts: smtp.Timeouts{Greeting: patience, Mail: patience, Rcpt: patience, Data: patience, DataBlock: patience, DataEnd: patience, Command: patience, TLS: patience},
 	}
 }
@@ -121,7 +129,7 @@ func (s *Stage) Deliver(ctx context.Context, m Mail) (*Sent, error) {
 	}
 	s.Say("%s sends a message to %s", Bank, to)
 	d := &outbound.Deliverer{
-		Client: s.client(BankOut.Helo), RootCAs: s.World.Roots, Dial: dialer{&s.fabric, BankIP, false}.DialContext,
+		Client: s.client(BankOut.Helo, BankOut.Helo), RootCAs: s.World.Roots, Dial: dialer{&s.fabric, BankIP, false}.DialContext,
 	}
 	sent := &Sent{Plan: s.Planner.Plan(ctx, m.Domain)}
 	sent.Delivery = d.Deliver(ctx, sent.Plan, &outbound.Message{

@@ -41,6 +41,8 @@ type Stage struct {
 	record  transcript
 	closers []func() error
 
+	public bool // other programs talk to it: no PROXY headers, but XCLIENT
+
 	mu       sync.Mutex
 	judged   []*Judgement
 	received []string // the reverse-paths that the clinic's server was told
@@ -149,8 +151,8 @@ func (s *Stage) Block(address string) {
 	delete(s.fabric.path, address)
 }
 
-// close ends all that runs and waits for it.
-func (s *Stage) close() error {
+// Close ends all that runs and waits for it.
+func (s *Stage) Close() error {
 	s.stop()
 	var first error
 	for i := len(s.closers) - 1; i >= 0; i-- {

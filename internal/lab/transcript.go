@@ -27,11 +27,16 @@ type Event struct {
 type transcript struct {
 	mu     sync.Mutex
 	events []Event
+	watch  func(Event) // is told of each; nil for nobody
 }
 
 func (t *transcript) add(e Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.watch != nil {
+		t.watch(e)
+		return
+	}
 	t.events = append(t.events, e)
 }
 
