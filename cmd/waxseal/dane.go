@@ -211,6 +211,7 @@ func (c *daneCommand) print(p *printer, r *daneReport) {
 	}
 	top := note("port %d", c.port)
 	if r.Discovery != nil {
+		p.unproven(r.Discovery.Status)
 		for _, n := range discoveryNotes(r.Discovery, nil)[:len(r.Discovery.Lookups)] {
 			top.add(n)
 		}

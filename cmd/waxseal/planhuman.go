@@ -19,8 +19,16 @@ func printPlan(p *printer, plan *outbound.Plan) {
 	if advice := planAdvice(plan); advice != "" {
 		p.line("%s", p.paint(dim, clean(advice)))
 	}
+	p.unproven(plan.MX.Status)
 	for _, n := range planNodes(plan) {
 		p.tree(n)
+	}
+}
+
+// unproven hints at why DANE was left out where nothing could be validated.
+func (p *printer) unproven(s resolver.Status) {
+	if s == resolver.Indeterminate {
+		p.line("%s", p.paint(dim, "hint: nothing was proven, so DANE was left out; unless --dnssec off asked for that, "+strippedHint))
 	}
 }
 

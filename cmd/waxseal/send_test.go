@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -253,18 +254,19 @@ func TestSendSituations(t *testing.T) {
 	for i := range all {
 		hosts[i] = tn.build(&all[i])
 	}
-	tn.open()
-	for i := range all {
-		if all[i].harm != nil {
-			all[i].harm(tn.signed, all[i].name)
+	tn.open(func() {
+		for i := range all {
+			if all[i].harm != nil {
+				all[i].harm(tn.signed, all[i].name)
+			}
 		}
-	}
-	tn.world.Tamper = func(q resolver.Question, m *dns.Msg) *dns.Msg {
-		if q.Type == resolver.TypeTLSA && strings.Contains(q.Name, ".servfail-") {
-			m.Rcode, m.Answer, m.Ns = dns.RcodeServerFailure, nil, nil
+		tn.world.Tamper = func(q resolver.Question, m *dns.Msg) *dns.Msg {
+			if q.Type == resolver.TypeTLSA && strings.Contains(q.Name, ".servfail-") {
+				m.Rcode, m.Answer, m.Ns = dns.RcodeServerFailure, nil, nil
+			}
+			return m
 		}
-		return m
-	}
+	})
 	for i := range all {
 		s := &all[i]
 		t.Run(s.name, func(t *testing.T) {
@@ -286,6 +288,47 @@ func TestSendSituations(t *testing.T) {
 	}
 }
 
+// TestSendHosts delivers to domains with several hosts, aliases, or none.
+func TestSendHosts(t *testing.T) {
+	tn := newTown(t)
+	bad := tn.build(&situation{name: "bad.signed", cert: "stranger", tlsa: "wrong"})
+	good := tn.build(&situation{name: "good.signed", cert: "good", tlsa: "3 1 1"})
+	plain := tn.build(&situation{name: "host.plain", cert: "good"})
+	tn.zone("signed", "two.signed. MX 10 mx.bad.signed.\ntwo.signed. MX 20 mx.good.signed.\n")
+	tn.zone("signed", "down.signed. MX 10 off.signed.\ndown.signed. MX 20 mx.good.signed.\noff.signed. A 127.0.1.250\n")
+	tn.zone("signed", "alias.signed. CNAME good.signed.\n")
+	tn.zone("signed", "mxalias.signed. MX 10 other-name.signed.\nother-name.signed. CNAME mx.good.signed.\n")
+	tn.zone("signed", "away.signed. MX 10 mx.host.plain.\nnull.signed. MX 0 .\n")
+	tn.zone("plain", "insecure-mx.plain. MX 10 mx.good.signed.\nimplicit.plain. A %s\n", plain.addr)
+	tn.open(nil)
+	const no = "" // no host
+	tests := []struct{ domain, want, mx string }{
+		{"two.signed", "delivered authenticated dane validation-failure", "mx.good.signed"},
+		{"down.signed", "delivered authenticated dane", "mx.good.signed"},
+		{"alias.signed", "delivered authenticated dane", "mx.good.signed"},
+		{"mxalias.signed", "delivered authenticated dane", "other-name.signed"},
+		{"away.signed", "delivered - opportunistic", "mx.host.plain"},
+		{"insecure-mx.plain", "delivered authenticated dane", "mx.good.signed"},
+		{"implicit.plain", "delivered - opportunistic", "implicit.plain"},
+		{"null.signed", "refused -", no},
+		{"nowhere.signed", "refused -", no},
+	}
+	for _, tt := range tests {
+		t.Run(tt.domain, func(t *testing.T) {
+			args := append([]string{"send", "--from", "a@out.example", "--to", "b@" + tt.domain, "--port", tn.port, tn.file("message.eml")}, tn.flags(true)...)
+			got := tn.waxseal(t, args...)
+			if diff := cmp.Diff([]string{shortSent(got), got["mx"].(string)}, []string{tt.want, tt.mx}); diff != "" {
+				t.Errorf("%s\n%v", diff, got["reason"])
+			}
+			good.witnessed()
+			plain.witnessed()
+		})
+	}
+	if got := bad.witnessed(); got != "" {
+		t.Errorf("got %s at the host that no record means", got)
+	}
+}
+
 // shortSent writes what became of a message in a line.
 func shortSent(got map[string]any) string {
 	who := "-"
@@ -302,7 +345,7 @@ func shortSent(got map[string]any) string {
 func TestSendMessage(t *testing.T) {
 	tn := newTown(t)
 	m := tn.build(&situation{name: "to.plain", cert: "good"})
-	tn.open()
+	tn.open(nil)
 	send := func(t *testing.T, text string, to ...string) (int, string) {
 		path := tn.file("sent.eml")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -356,19 +399,31 @@ func TestSendMessage(t *testing.T) {
 func TestSendState(t *testing.T) {
 	tn := newTown(t)
 	m := tn.build(&situation{name: "kept.plain", cert: "other-name", sts: "enforce"})
-	tn.open()
-	plain := tn.world.Zones[1]
+	var mu sync.Mutex
+	var txt []dns.RR
 	record := func(text string) {
-		var rrs []dns.RR
-		if text != "" {
-			rr, err := dns.NewRR("_mta-sts.kept.plain. TXT \"" + text + "\"")
-			if err != nil {
-				t.Fatal(err)
-			}
-			rrs = append(rrs, rr)
+		mu.Lock()
+		defer mu.Unlock()
+		if txt = nil; text == "" {
+			return
 		}
-		plain.Replace("_mta-sts.kept.plain.", dns.TypeTXT, rrs...)
+		rr, err := dns.NewRR("_mta-sts.kept.plain. TXT \"" + text + "\"")
+		if err != nil {
+			t.Fatal(err)
+		}
+		txt = append(txt, rr)
 	}
+	record("v=STSv1; id=1;")
+	tn.open(func() {
+		tn.world.Tamper = func(q resolver.Question, m *dns.Msg) *dns.Msg {
+			mu.Lock()
+			defer mu.Unlock()
+			if q.Type == resolver.TypeTXT {
+				m.Answer = txt
+			}
+			return m
+		}
+	})
 	send := func(more ...string) string {
 		args := append([]string{"send", "--from", "a@out.example", "--to", "b@kept.plain", "--port", tn.port, tn.file("message.eml")}, tn.flags(true)...)
 		return shortSent(tn.waxseal(t, append(args, more...)...)) + "; " + m.witnessed()

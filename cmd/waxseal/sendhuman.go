@@ -16,6 +16,7 @@ func printSent(p *printer, s *sent) {
 	if advice := sentAdvice(s); advice != "" {
 		p.line("%s", p.paint(dim, clean(advice)))
 	}
+	p.unproven(s.Plan.MX.Status)
 	for _, n := range s.Notes {
 		p.line("%s", p.paint(dim, clean(n)))
 	}

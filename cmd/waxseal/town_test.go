@@ -74,9 +74,8 @@ func (tn *town) zone(name, format string, args ...any) {
 	fmt.Fprintf(tn.text[name], format, args...)
 }
 
-// open signs the zones and answers from them. What is done to tn.signed before its
-// first question breaks it.
-func (tn *town) open() {
+// open signs the zones, lets prepare break them, and answers from them.
+func (tn *town) open(prepare func()) {
 	t := tn.t
 	tn.world = new(zonesign.World)
 	begin, end := time.Now().AddDate(0, 0, -9), time.Now().AddDate(0, 0, 9)
@@ -93,6 +92,9 @@ func (tn *town) open() {
 	root := sign(".", "signed. NS ns.signed.\nplain. NS ns.plain.\n"+tn.signed.DS(), keysOf(t, ".", ed25519, "")...)
 	if err := os.WriteFile(tn.file("root.key"), []byte(root.DS()), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	if prepare != nil {
+		prepare()
 	}
 	var err error
 	if tn.dns, err = zonefile.Serve("127.0.0.1:0", tn.world); err != nil {
