@@ -19,7 +19,8 @@ step() { # step NAME COMMAND...
 	fi
 }
 
-peers=(gcc libc6-dev opendkim python3-dkim python3-authres postfix unbound)
+peers=(gcc libc6-dev opendkim python3-dkim python3-authres postfix unbound
+	bind9 bind9-utils bind9-dnsutils ldnsutils knot knot-dnssecutils)
 install_peers() {
 	command -v apt-get >/dev/null || {
 		echo "no apt-get: tests against ${peers[*]} run only where these are installed"
