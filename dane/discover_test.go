@@ -97,7 +97,7 @@ func TestDiscover(t *testing.T) {
 			"tlsa-bogus", "mx.signed", "mx.signed. A 192.0.2.1\n_25._tcp.mx.signed. TLSA 3 1 1 " + hex + "bogus _25._tcp.mx.signed. TLSA\n",
 			dane.LookupFailed, "mx.signed", "_25._tcp.mx.signed TLSA",
 		},
-		{"address-fails", "mx.signed", "mx.signed. TXT x\nfail mx.signed. A\n", dane.LookupFailed, "", ""},
+		{"address-fails", "mx.signed", "mx.signed. A 192.0.2.1\nfail mx.signed. A\n", dane.LookupFailed, "", ""},
 		{"address-bogus", "mx.signed", "mx.signed. A 192.0.2.1\nbogus mx.signed. A\n", dane.LookupFailed, "", ""},
 		{
 			"one-family-bogus", "mx.signed", "mx.signed. A 192.0.2.1\nmx.signed. AAAA 2001:db8::1\nbogus mx.signed. A\n_25._tcp.mx.signed. TLSA 3 1 1 " + hex,

@@ -289,7 +289,11 @@ func TestAllocations(t *testing.T) {
 			b.Close()
 			p.Wait()
 		})
-		if got > 25 {
+		most := 25.0
+		if underRace {
+			most = 40 // the pools are emptied meanwhile
+		}
+		if got > most {
 			t.Errorf("%d bytes: %v allocations", size, got)
 		}
 	}

@@ -37,7 +37,7 @@ func (c *check) brandAt(i int) (entry, int, string) {
 			return e, n, method
 		}
 	}
-	if w.leet != nil && len(w.leet) >= minLeet {
+	if len(w.leet) >= minLeet {
 		for _, e := range c.x.byWord[string(w.leet)] {
 			if n, _ := c.matchBrand(i, e); n > 0 {
 				return e, n, "leet"

@@ -24,12 +24,11 @@ var (
 
 // host is a name server on a loopback address of its own.
 type host struct {
-	addr    string
-	world   zonesign.World
-	mu      sync.Mutex
-	asked   []string
-	tamper  func(network string, q, m *dns.Msg) *dns.Msg // nil reply: silence
-	running []*dns.Server
+	addr   string
+	world  zonesign.World
+	mu     sync.Mutex
+	asked  []string
+	tamper func(network string, q, m *dns.Msg) *dns.Msg // nil reply: silence
 }
 
 // internet is the hosts and the port that all of them listen on.
