@@ -76,6 +76,11 @@ func Parse(s string) (Name, error) {
 			return "", &Error{BadIDN, s}
 		}
 		a, err := profile.ToASCII(t)
+		if err == nil {
+			// The rules are applied to what was written, such as U+2135, and must
+			// hold for what it is mapped to, U+05D0, which is written right to left.
+			a, err = profile.ToASCII(a)
+		}
 		if err != nil {
 			return "", &Error{BadIDN, s}
 		}
