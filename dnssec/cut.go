@@ -182,9 +182,7 @@ func (l *lookup) enter(ctx context.Context, zone name, parent *cut) (*cut, error
 	case <-f.done:
 	}
 	if !running { // the work is on the account of who began it
-		l.budget.signatures -= f.spent.signatures
-		l.budget.hashes -= f.spent.hashes
-		l.budget.fetches -= f.spent.fetches
+		l.budget.spend(f.spent)
 	}
 	return f.cut, f.err
 }
@@ -192,11 +190,10 @@ func (l *lookup) enter(ctx context.Context, zone name, parent *cut) (*cut, error
 func (v *Validator) fly(ctx context.Context, f *flight, zone name, parent *cut, now time.Time) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
-	b := newBudget()
+	b := zoneBudget()
 	s := &survey{v: v, zone: zone, parent: parent, checker: v.newChecker(now, &b)}
 	f.cut, f.err = s.runTwice(ctx)
-	full := newBudget()
-	f.spent = budget{full.signatures - b.signatures, full.hashes - b.hashes, full.fetches - b.fetches}
+	f.spent = zoneBudget().less(b)
 	if f.cut != nil && f.err == nil {
 		f.cut.since = now
 		v.zones.put(zone, f.cut, f.cut.size())

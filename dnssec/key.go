@@ -22,6 +22,7 @@ type key struct {
 	tag    uint16
 	alg    uint8
 	public any // *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey; nil: not usable
+	work   int // what one check costs, in checks of P-256
 	rr     *dns.DNSKEY
 }
 
@@ -47,9 +48,34 @@ func zoneKeys(rrs []dns.RR) []key {
 		if !ok || k.Flags&dns.ZONE == 0 || k.Flags&dns.REVOKE != 0 || k.Protocol != 3 {
 			continue
 		}
-		keys = append(keys, key{tag: k.KeyTag(), alg: k.Algorithm, public: parsePublic(k), rr: k})
+		public := parsePublic(k)
+		keys = append(keys, key{tag: k.KeyTag(), alg: k.Algorithm, public: public, work: workOf(public), rr: k})
 	}
 	return keys
+}
+
+// workOf returns how many checks of P-256 one check with the key costs, as
+// measured: an attacker picks the slowest.
+func workOf(public any) int {
+	const usualExponent = 1 << 17
+	switch p := public.(type) {
+	case *ecdsa.PublicKey:
+		if p.Curve == elliptic.P384() {
+			return 10
+		}
+	case ed25519.PublicKey:
+		return 1
+	case *rsa.PublicKey:
+		work := 1
+		if p.N.BitLen() > 2048 {
+			work = 5
+		}
+		if p.E > usualExponent {
+			work *= 3
+		}
+		return work
+	}
+	return 1
 }
 
 // parsePublic returns nil for a key that this code cannot use.

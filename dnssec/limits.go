@@ -5,11 +5,13 @@ import "time"
 // What one stranger can make us do. The numbers are unbound's where it has one.
 // KeyTrap is CVE-2023-50387, the NSEC3 flood CVE-2023-50868.
 const (
-	maxSignaturesPerSet    = 8  // signatures tried over one RRset (KeyTrap)
-	maxKeysPerTag          = 4  // keys of one tag and algorithm tried for a signature (KeyTrap)
-	maxDSFailures          = 4  // DS records that name a key and do not match it (KeyTrap)
-	maxSignaturesPerLookup = 64 // signatures tried for one lookup, all zones
-	maxKeys                = 32 // keys in a DNSKEY RRset
+	maxSignaturesPerSet    = 8   // signatures tried over one RRset (KeyTrap)
+	maxKeysPerTag          = 4   // keys of one tag and algorithm tried for a signature (KeyTrap)
+	maxDSFailures          = 4   // DS records that name a key and do not match it (KeyTrap)
+	maxSignaturesPerLookup = 64  // signatures tried for one lookup, all zones
+	maxWorkPerLookup       = 256 // what they may cost, in checks of P-256
+	maxWorkPerZone         = 128 // the same, for the keys and DS records of one zone
+	maxKeys                = 32  // keys in a DNSKEY RRset
 
 	minRSABits = 1024 // crypto/rsa refuses less
 	maxRSABits = 4096 // RFC 3110, Section 2; the cost grows with the square

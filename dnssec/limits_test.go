@@ -2,9 +2,6 @@ package dnssec
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -32,14 +29,15 @@ func spent(t *testing.T, v *Validator, question string) (outcome, string, Stats)
 func collide(k *zonesign.Key, n int) []dns.RR {
 	var out []dns.RR
 	b, _ := base64.StdEncoding.DecodeString(k.DNSKEY.PublicKey)
-	for i := 0; len(out) < n; i++ {
-		c := dns.Copy(k.DNSKEY).(*dns.DNSKEY)
-		p := append([]byte(nil), b...)
-		x, y := 2*(i%31), 2*(i/31+1+i%31)
-		p[x], p[x+1], p[y], p[y+1] = p[y], p[y+1], p[x], p[x+1]
-		c.PublicKey = base64.StdEncoding.EncodeToString(p)
-		if c.KeyTag() == k.DNSKEY.KeyTag() {
-			out = append(out, c)
+	for x := 0; x < len(b); x += 2 {
+		for y := x + 2; y < len(b) && len(out) < n; y += 2 {
+			c := dns.Copy(k.DNSKEY).(*dns.DNSKEY)
+			p := append([]byte(nil), b...)
+			p[x], p[x+1], p[y], p[y+1] = p[y], p[y+1], p[x], p[x+1]
+			c.PublicKey = base64.StdEncoding.EncodeToString(p)
+			if c.KeyTag() == k.DNSKEY.KeyTag() {
+				out = append(out, c)
+			}
 		}
 	}
 	return out
@@ -361,36 +359,5 @@ func TestBogusTTL(t *testing.T) {
 	now = now.Add(bogusTTL)
 	if got, want := ask(t, v, "mx.example.org A"), secure("192.0.2.1"); got != want {
 		t.Errorf("after %s: got %+v, want %+v", bogusTTL, got, want)
-	}
-}
-
-// TestAttackCost bounds the CPU of the attack zones by the number of expensive
-// steps: 64 checks of P-384, the slowest that is supported, take about 50 ms.
-func TestAttackCost(t *testing.T) {
-	private, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := zonesign.KeyFrom("org.", dns.ECDSAP384SHA384, zonesign.KSK, private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tr := plant(t, zoneSpec{origin: "."}, zoneSpec{
-		origin: "org.", text: exampleZone, keys: []*zonesign.Key{key}, ds: key.DS(2).String(),
-	})
-	z := tr.zones["org."]
-	good := z.Signatures("org.", dns.TypeDNSKEY)[0]
-	var sigs []*dns.RRSIG
-	for i := range 1000 {
-		c := dns.Copy(good).(*dns.RRSIG)
-		raw, _ := base64.StdEncoding.DecodeString(c.Signature)
-		raw[i%48] ^= byte(1 + i/48)
-		c.Signature = base64.StdEncoding.EncodeToString(raw)
-		sigs = append(sigs, c)
-	}
-	z.SetSignatures("org.", dns.TypeDNSKEY, sigs)
-	got, why, stats := spent(t, tr.validator(t), "mx.org A")
-	if got.Status != resolver.Bogus || stats.Signatures > 3+maxSignaturesPerSet {
-		t.Errorf("got %+v (%s), %d signatures checked", got, why, stats.Signatures)
 	}
 }

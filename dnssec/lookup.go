@@ -44,9 +44,10 @@ func newLookup(v *Validator, n name, t resolver.Type) *lookup {
 
 // count adds what the lookup itself has spent to the statistics.
 func (l *lookup) count() {
-	full := newBudget()
-	l.v.stats.signatures.Add(uint64(full.signatures - l.work.signatures))
-	l.v.stats.hashes.Add(uint64(full.hashes - l.work.hashes))
+	spent := newBudget().less(l.work)
+	l.v.stats.signatures.Add(uint64(spent.signatures))
+	l.v.stats.work.Add(uint64(spent.work))
+	l.v.stats.hashes.Add(uint64(spent.hashes))
 }
 
 // run follows the aliases from the name asked to an answer or its denial.

@@ -17,12 +17,29 @@ type keySet struct {
 // budget is the work that one lookup may still cause.
 type budget struct {
 	signatures int
+	work       int // what signatures cost; see work
 	hashes     int
 	fetches    int
 }
 
 func newBudget() budget {
-	return budget{maxSignaturesPerLookup, maxHashes, maxFetches}
+	return budget{maxSignaturesPerLookup, maxWorkPerLookup, maxHashes, maxFetches}
+}
+
+// zoneBudget is that of the survey of one zone. It is not what is left of the
+// lookup that needs it, for the outcome is remembered for others.
+func zoneBudget() budget {
+	return budget{maxSignaturesPerLookup, maxWorkPerZone, maxHashes, maxFetches}
+}
+
+// less returns what was spent of the budget if b is left.
+func (whole budget) less(b budget) budget {
+	return budget{whole.signatures - b.signatures, whole.work - b.work, whole.hashes - b.hashes, whole.fetches - b.fetches}
+}
+
+// spend takes the work of somebody else off the budget.
+func (b *budget) spend(by budget) {
+	*b = b.less(by)
 }
 
 // proof is what holds once a set is verified.
@@ -131,8 +148,13 @@ func (c *checker) verifyOne(s *scratch, left *int, in signedSet) (bool, *fault) 
 		if *left--; *left < 0 {
 			return false, limitf("none of %d signatures over %s holds; zone %s", maxSignaturesPerSet, what(), in.zone.zone)
 		}
-		if c.budget.signatures--; c.budget.signatures < 0 {
+		c.budget.signatures--
+		c.budget.work -= k.work
+		if c.budget.signatures < 0 {
 			return false, limitf("the answer needs more than %d signatures checked", maxSignaturesPerLookup)
+		}
+		if c.budget.work < 0 {
+			return false, limitf("the answer needs too many signatures checked whose algorithm or key is slow")
 		}
 		if data == nil {
 			var ok bool

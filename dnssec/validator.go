@@ -72,6 +72,7 @@ type Stats struct {
 	Lookups    uint64 `json:"lookups"`
 	Fetches    uint64 `json:"fetches"`
 	Signatures uint64 `json:"signatures"` // signatures checked
+	Work       uint64 `json:"work"`       // what they cost, in checks of P-256
 	Hashes     uint64 `json:"hashes"`     // NSEC3 hashes computed
 	Aggressive uint64 `json:"aggressive"` // answered from remembered proofs
 	Bogus      uint64 `json:"bogus"`
@@ -79,7 +80,7 @@ type Stats struct {
 }
 
 type counters struct {
-	lookups, fetches, signatures, hashes, aggressive, bogus atomic.Uint64
+	lookups, fetches, signatures, work, hashes, aggressive, bogus atomic.Uint64
 }
 
 // Stats returns the counters.
@@ -87,7 +88,7 @@ func (v *Validator) Stats() Stats {
 	v.once.Do(v.prepare)
 	c := &v.stats
 	return Stats{
-		c.lookups.Load(), c.fetches.Load(), c.signatures.Load(), c.hashes.Load(),
+		c.lookups.Load(), c.fetches.Load(), c.signatures.Load(), c.work.Load(), c.hashes.Load(),
 		c.aggressive.Load(), c.bogus.Load(), v.zones.len(),
 	}
 }
