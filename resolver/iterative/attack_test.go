@@ -46,8 +46,13 @@ func TestFanOut(t *testing.T) {
 	}
 	in := attackWorld(t, text.String())
 	s := in.source()
+	queries := 0
+	s.Trace = func(Exchange) { queries++ }
 	if got := reasonOf(second(fetch(t, s, "x.sub.attacker A"))); got != resolver.Unreachable {
 		t.Errorf("got %q, want %q", got, resolver.Unreachable)
+	}
+	if most := 4 + 2*maxAbsentHosts; queries > most {
+		t.Errorf("%d queries, want at most %d", queries, most)
 	}
 	if n := len(in.hosts["127.0.0.2"].questions()); n > 2*maxAbsentHosts {
 		t.Errorf("the victim got %d queries", n)
