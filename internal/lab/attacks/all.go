@@ -31,7 +31,7 @@ func All() []*lab.Attack {
 		// The channel.
 		tlsLegit(), tlsRolledKey(), tlsPassive(), tlsStripped(), tlsSelfSigned(), tlsRogueCA(), tlsUnsignedTLSA(), tlsFakeMX(),
 		tlsPolicyBlocked(), tlsPolicyCached(), tlsForgedPolicy(), tlsWeakestDigest(), tlsOldVersion(), tlsRequireTLS(),
-		smtpInjection(), smtpSmuggling(),
+		smtpInjection(), smtpResponses(), smtpSmuggling(),
 	}
 }
 
