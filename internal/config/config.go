@@ -1,0 +1,113 @@
+// Package config is the configuration of waxseal serve: one TOML file. A key that
+// is not known is an error, as is a value that cannot be; each names its line and
+// column and, where one is near, the key that was meant. Every value knows its
+// default and where it came from.
+//
+// Secrets do not stand in the file: a key of that kind has the path of a file, or
+// credential:NAME for what systemd hands over.
+package config
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/waxseal/waxseal/inbound"
+)
+
+// Config is what the file says, with the defaults for what it does not. The tags
+// are the one source of the reference: doc is what a key means.
+type Config struct {
+	Hostname   Name   `toml:"hostname" doc:"name of this mail server; required"`
+	AuthServID string `toml:"authserv_id" doc:"name under which results are written (RFC 8601, Section 2.5); the hostname by default"`
+
+	DNS       DNS       `toml:"dns"`
+	Policy    Policy    `toml:"policy"`
+	Trust     Trust     `toml:"trust"`
+	Milter    Milter    `toml:"milter"`
+	TLSPolicy TLSPolicy `toml:"tls_policy"`
+	State     State     `toml:"state"`
+	Log       Log       `toml:"log"`
+	Domains   []Domain  `toml:"domain"`
+
+	file      string
+	positions map[string]Position
+}
+
+// DNS is how names are looked up.
+type DNS struct {
+	Servers     []string `toml:"servers" doc:"recursive servers to ask, such as 127.0.0.1:53 or tls://192.0.2.53#dns.example; those of the system by default"`
+	Recursive   bool     `toml:"recursive" doc:"ask the servers of each zone, from the root down, instead of a recursive server"`
+	RootHints   string   `toml:"root_hints" doc:"file with the root's servers for recursive; the built-in ones by default"`
+	DNSSEC      DNSSEC   `toml:"dnssec" doc:"require: answers must be validated, and a server that makes this impossible is an error; auto: as far as possible; off: not at all"`
+	TrustAnchor string   `toml:"trust_anchor" doc:"file with DS or DNSKEY records of the zones to trust; the root's built-in keys by default"`
+	MessageTime Duration `toml:"message_time" doc:"how long the checks of one message may wait for DNS in all"`
+}
+
+// Policy is what is made of results.
+type Policy struct {
+	Mode      Mode      `toml:"mode" doc:"monitor: refuse nothing, only write results; enforce: refuse what the controls below say"`
+	SPF       Mode      `toml:"spf" doc:"enforce: refuse on SPF fail whatever DMARC says; monitor by default, also under mode = enforce"`
+	DMARC     Mode      `toml:"dmarc" doc:"enforce: do what the author's domain asks for; that of mode by default"`
+	TempError TempError `toml:"temperror" doc:"when an enforced control cannot be evaluated now: tempfail, or accept"`
+}
+
+// Trust is who is believed when DMARC fails.
+type Trust struct {
+	Sealers    []Name         `toml:"sealers" doc:"domains whose ARC seals are believed"`
+	Lists      []Name         `toml:"lists" doc:"domains of mailing lists, when SPF or DKIM passes for them"`
+	Forwarders []netip.Prefix `toml:"forwarders" doc:"addresses of hosts that forward mail unchanged"`
+	Authors    []Name         `toml:"authors" doc:"author domains that are exempt from DMARC"`
+}
+
+// Milter is the mail filter.
+type Milter struct {
+	Listen      Listen         `toml:"listen" doc:"address such as 127.0.0.1:8891 or unix:/run/waxseal/milter; empty for no filter (Postfix: smtpd_milters = inet:127.0.0.1:8891)"`
+	Networks    []netip.Prefix `toml:"trusted_networks" doc:"clients whose mail is signed and not checked, as is that of users who have authenticated"`
+	Connections int            `toml:"connections" doc:"connections of mail servers at a time"`
+}
+
+// TLSPolicy is the map of TLS policies.
+type TLSPolicy struct {
+	Listen Listen `toml:"listen" doc:"address such as 127.0.0.1:8461; empty for no map (Postfix: smtp_tls_policy_maps = socketmap:inet:127.0.0.1:8461:policy)"`
+}
+
+// State is what outlives a restart.
+type State struct {
+	Directory string `toml:"directory" doc:"folder for the database; empty keeps MTA-STS policies in memory alone"`
+}
+
+// Log is what is written to standard error, as JSON lines.
+type Log struct {
+	Level Level `toml:"level" doc:"debug, info, warn or error"`
+}
+
+// Domain is a domain of ours, with a key. Several for one name sign side by side.
+type Domain struct {
+	Name     Name   `toml:"name" doc:"domain that signs, d=; mail from its subdomains is signed by it unless they have keys of their own"`
+	Selector string `toml:"selector" doc:"selector of the key, s="`
+	Key      File   `toml:"key" doc:"private key, RSA or Ed25519: a file, or credential:NAME"`
+}
+
+// Default returns the configuration of an empty file.
+func Default() *Config {
+	return &Config{
+		DNS:    DNS{DNSSEC: "require", MessageTime: Duration(inbound.DefaultDNSTime)},
+		Policy: Policy{Mode: Mode(inbound.Monitor), SPF: Mode(inbound.Monitor), TempError: TempError(inbound.TempFail)},
+		Milter: Milter{
+			Networks:    []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+			Connections: 1000,
+		},
+		Log: Log{Level: "info"},
+	}
+}
+
+// Modes returns what Policy comes to for SPF and DMARC.
+func (p Policy) Modes() (spf, dmarc inbound.Mode) {
+	if p.DMARC == "" {
+		return inbound.Mode(p.SPF), inbound.Mode(p.Mode)
+	}
+	return inbound.Mode(p.SPF), inbound.Mode(p.DMARC)
+}
+
+// Time returns the duration.
+func (d Duration) Time() time.Duration { return time.Duration(d) }

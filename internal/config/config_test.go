@@ -1,0 +1,203 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/waxseal/waxseal/inbound"
+)
+
+// minimum is the least that a mail server with one domain needs.
+const minimum = `hostname = "mx.example.org"
+[milter]
+listen = "127.0.0.1:8891"            # smtpd_milters = inet:127.0.0.1:8891
+[tls_policy]
+listen = "127.0.0.1:8461"            # smtp_tls_policy_maps = socketmap:inet:127.0.0.1:8461:policy
+[[domain]]
+name = "example.org"
+selector = "wax1"
+key = "/etc/waxseal/wax1.pem"
+`
+
+var values = cmp.Options{cmpopts.IgnoreUnexported(Config{}), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })}
+
+func TestMinimum(t *testing.T) {
+	got, err := Parse("w.toml", []byte(minimum))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Default()
+	want.Hostname, want.AuthServID = "mx.example.org", "mx.example.org"
+	want.Milter.Listen, want.TLSPolicy.Listen = "127.0.0.1:8891", "127.0.0.1:8461"
+	want.Domains = []Domain{{Name: "example.org", Selector: "wax1", Key: "/etc/waxseal/wax1.pem"}}
+	if diff := cmp.Diff(got, want, values); diff != "" {
+		t.Error(diff)
+	}
+	if spf, dmarc := got.Policy.Modes(); spf != inbound.Monitor || dmarc != inbound.Monitor {
+		t.Errorf("a first install refuses mail: %s, %s", spf, dmarc)
+	}
+}
+
+func TestModes(t *testing.T) {
+	for _, row := range []struct {
+		name, policy string
+		spf, dmarc   inbound.Mode
+	}{
+		{"none", "", inbound.Monitor, inbound.Monitor},
+		{"enforce", `mode = "enforce"`, inbound.Monitor, inbound.Enforce},
+		{"spf-too", `mode = "enforce"` + "\n" + `spf = "enforce"`, inbound.Enforce, inbound.Enforce},
+		{"not-dmarc", `mode = "enforce"` + "\n" + `dmarc = "monitor"`, inbound.Monitor, inbound.Monitor},
+		{"only-dmarc", `dmarc = "enforce"`, inbound.Monitor, inbound.Enforce},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			c, err := Parse("w.toml", []byte(minimum+"[policy]\n"+row.policy))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if spf, dmarc := c.Policy.Modes(); spf != row.spf || dmarc != row.dmarc {
+				t.Errorf("got %s, %s; want %s, %s", spf, dmarc, row.spf, row.dmarc)
+			}
+		})
+	}
+}
+
+func TestErrors(t *testing.T) {
+	const head = "hostname = \"mx.example.org\"\nmilter.listen = \"127.0.0.1:8891\"\n"
+	for _, row := range []struct{ name, text, want string }{
+		{"unknown-key", head + "[tls_policy]\nlisten = \"127.0.0.1:1\"\n[policy]\nmodes = \"enforce\"\n",
+			`w.toml:6:1: policy.modes: this key is not known; did you mean "mode"?`},
+		{"unknown-table", head + "[tls-policy]\nlisten = \"127.0.0.1:1\"\n",
+			`w.toml:3:2: tls-policy: this key is not known; did you mean "tls_policy"?`},
+		{"unknown-top", "hostnam = \"a.b\"\n" + head, `w.toml:1:1: hostnam: this key is not known; did you mean "hostname"?`},
+		{"in-array", head + "[[domain]]\nnmae = \"a.b\"\n", `w.toml:4:1: domain.nmae: this key is not known; did you mean "name"?`},
+		{"wrong-table", head + "[dns]\ntrusted_networks = []\n", `w.toml:4:1: dns.trusted_networks: this key is not known; did you mean "trust_anchor"?`},
+		{"nothing-near", head + "zzzzzzzzzz = 1\n", `w.toml:3:1: zzzzzzzzzz: this key is not known`},
+		{"two", head + "aaaaaaa = 1\nbbbbbbbb = 2\n", "w.toml:3:1: aaaaaaa: this key is not known\nw.toml:4:1: bbbbbbbb: this key is not known"},
+		{"syntax", head + "[policy\n", "w.toml:3:8: "},
+		{"twice", head + "hostname = \"a.b\"\n", "w.toml:3:1: "},
+		{"mode", head + "[policy]\nmode = \"enforced\"\n", `w.toml:4:1: policy.mode: "enforced" is not known, use one of: monitor, enforce; did you mean "enforce"?`},
+		{"type", head + "[milter]\nconnections = \"many\"\n", "w.toml:3:2: "},
+		{"listen", "hostname = \"mx.example.org\"\n[milter]\nlisten = \"8891\"\n", `w.toml:3:1: milter.listen: "8891" is no address`},
+		{"socket", "hostname = \"mx.example.org\"\n[milter]\nlisten = \"unix:milter\"\n", `w.toml:3:1: milter.listen: "unix:milter": the path of a socket begins with /`},
+		{"hostname", "hostname = \"mx..example\"\n", `w.toml:1:1: hostname: `},
+		{"no-hostname", "milter.listen = \"127.0.0.1:8891\"\n", `w.toml: hostname: is required`},
+		{"nothing", "hostname = \"mx.example.org\"\n", `w.toml: nothing to serve`},
+		{"authserv-id", head + "[log]\n", ""},
+		{"bad-authserv-id", "authserv_id = \"a; b\"\n" + head, `w.toml:1:1: authserv_id: "a; b" cannot stand`},
+		{"network", head + "[trust]\nforwarders = [\"192.0.2.1\"]\n", `w.toml:4:15: `},
+		{"duration", head + "[dns]\nmessage_time = \"ten\"\n", `w.toml:4:16: dns.message_time: "ten" is no time span`},
+		{"contradiction", head + "[dns]\nrecursive = true\nservers = [\"192.0.2.1\"]\n", `w.toml:5:1: dns.servers: recursive asks`},
+		{"no-key", head + "[[domain]]\nname = \"a.b\"\nselector = \"s\"\n", `w.toml:3:3: domain[0]: a.b needs key`},
+		{"no-selector", head + "[[domain]]\nname = \"a.b\"\nkey = \"k\"\n", `w.toml:3:3: domain[0]: a.b needs a selector`},
+		{"same-key", head + "[[domain]]\nname = \"a.b\"\nselector = \"s\"\nkey = \"k\"\n[[domain]]\nname = \"A.B\"\nselector = \"s\"\nkey = \"k\"\n",
+			`w.toml:9:1: domain[1].selector: s._domainkey.a.b is there twice`},
+		{"credential", head + "[[domain]]\nname = \"a.b\"\nselector = \"s\"\nkey = \"credential:../k\"\n", `w.toml:6:1: domain[0].key: `},
+		{"too-large", strings.Repeat("#", MaxFile+1), "w.toml: larger than"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			_, err := Parse("w.toml", []byte(row.text))
+			got := fmt.Sprint(err)
+			if row.want == "" && err == nil {
+				return
+			}
+			if err == nil || !strings.HasPrefix(got, row.want) || row.want == "" {
+				t.Errorf("got\n%s\nwant\n%s", got, row.want)
+			}
+			var one *Error
+			if !errors.As(err, &one) {
+				t.Errorf("%T is no *Error", err)
+			}
+		})
+	}
+}
+
+func TestValues(t *testing.T) {
+	c, err := Parse("w.toml", []byte(minimum+"[policy]\nmode = \"enforce\"\ntemperror=\"accept\"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]Value{}
+	for _, v := range c.Values() {
+		got[v.Key] = v
+	}
+	for _, want := range []Value{
+		{Key: "hostname", Value: `"mx.example.org"`, Default: `""`, File: "w.toml", At: Position{1, 1}},
+		{Key: "policy.mode", Value: `"enforce"`, Default: `"monitor"`, File: "w.toml", At: Position{11, 1}},
+		{Key: "policy.spf", Value: `"monitor"`, Default: `"monitor"`},
+		{Key: "dns.message_time", Value: `"10s"`, Default: `"10s"`},
+		{Key: "milter.trusted_networks", Value: `["127.0.0.0/8", "::1/128"]`, Default: `["127.0.0.0/8", "::1/128"]`},
+		{Key: "milter.connections", Value: "1000", Default: "1000"},
+		{Key: "domain[0].key", Value: `"/etc/waxseal/wax1.pem"`, File: "w.toml", At: Position{9, 1}},
+	} {
+		if diff := cmp.Diff(got[want.Key], want); diff != "" {
+			t.Errorf("%s: %s", want.Key, diff)
+		}
+	}
+}
+
+func TestKeysAreDocumented(t *testing.T) {
+	keys := Keys()
+	for _, k := range keys {
+		if k.Doc == "" {
+			t.Errorf("%s: no doc", k.Name)
+		}
+	}
+	if len(keys) < 20 {
+		t.Errorf("only %d keys", len(keys))
+	}
+}
+
+func TestSecrets(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "wax1"), []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		name, credentials string
+		file              File
+		ok                bool
+	}{
+		{"file", "", File(filepath.Join(dir, "wax1")), true},
+		{"credential", dir, "credential:wax1", true},
+		{"no-credentials", "", "credential:wax1", false},
+		{"unknown-credential", dir, "credential:wax2", false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			b, err := row.file.Read(row.credentials)
+			if (err == nil) != row.ok || row.ok && string(b) != "secret" {
+				t.Errorf("got %q, %v", b, err)
+			}
+		})
+	}
+}
+
+func TestLoad(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "w.toml")
+	if _, err := Load(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+	if err := os.WriteFile(path, []byte(minimum), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(path); err != nil {
+		t.Error(err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(minimum)
+	f.Add("hostname=\"a.b\"\nmilter={listen=\"[::1]:1\", connections=2}\ndns.servers=[\"x\"]\n[[domain]]\n[trust]\nforwarders=[\"::/0\"]")
+	f.Fuzz(func(t *testing.T, s string) {
+		c, err := Parse("f", []byte(s))
+		if err == nil {
+			c.Values()
+		}
+	})
+}

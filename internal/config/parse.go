@@ -1,0 +1,253 @@
+package config
+
+import (
+	"bytes"
+	"encoding"
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/pelletier/go-toml/v2/unstable"
+	"github.com/waxseal/waxseal/domain"
+)
+
+// MaxFile is how large a configuration may be.
+const MaxFile = 1 << 20
+
+// Position is a place in the file, from 1; the zero Position is none.
+type Position struct{ Line, Column int }
+
+// Error is one thing that is wrong with a configuration.
+type Error struct {
+	File     string
+	Position Position
+	Key      string // with its tables, such as milter.listen; "" if it is not one key
+	Problem  string
+	Meant    string // the key that was meant, "" if none is near
+}
+
+func (e *Error) Error() string {
+	s := e.File
+	if e.Position.Line > 0 {
+		s += fmt.Sprintf(":%d:%d", e.Position.Line, e.Position.Column)
+	}
+	s += ": "
+	if e.Key != "" {
+		s += e.Key + ": "
+	}
+	s += e.Problem
+	if e.Meant != "" {
+		s += fmt.Sprintf("; did you mean %q?", e.Meant)
+	}
+	return s
+}
+
+// Load reads and parses a file. All that is wrong with it is in the error, joined,
+// each an *Error; that of opening the file comes as it is.
+func Load(path string) (*Config, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(path, text)
+}
+
+// Parse parses a configuration; file is its name in errors.
+func Parse(file string, text []byte) (*Config, error) {
+	if len(text) > MaxFile {
+		return nil, &Error{File: file, Problem: fmt.Sprintf("larger than %d bytes", MaxFile)}
+	}
+	c := Default()
+	c.file = file
+	dec := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
+	if err := dec.Decode(c); err != nil {
+		return nil, decodeErrors(file, err)
+	}
+	c.positions = positionsOf(text)
+	if errs := c.read(); len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	if c.AuthServID == "" {
+		c.AuthServID = string(c.Hostname)
+	}
+	if errs := c.check(); len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return c, nil
+}
+
+// decodeErrors makes errors of ours from those of the decoder.
+func decodeErrors(file string, err error) error {
+	var strict *toml.StrictMissingError
+	if errors.As(err, &strict) {
+		var all []error
+		for i := range strict.Errors {
+			all = append(all, unknownKey(file, &strict.Errors[i]))
+		}
+		return errors.Join(all...)
+	}
+	var one *toml.DecodeError
+	if errors.As(err, &one) {
+		line, column := one.Position()
+		problem := strings.TrimPrefix(one.Error(), "toml: ")
+		return &Error{File: file, Position: Position{line, column}, Key: strings.Join(one.Key(), "."), Problem: problem}
+	}
+	return &Error{File: file, Problem: strings.TrimPrefix(err.Error(), "toml: ")}
+}
+
+func unknownKey(file string, e *toml.DecodeError) *Error {
+	line, column := e.Position()
+	key := e.Key()
+	out := &Error{File: file, Position: Position{line, column}, Key: strings.Join(key, "."), Problem: "this key is not known"}
+	table := strings.Join(key[:len(key)-1], ".")
+	var near []string // what could stand in that table
+	var all []string
+	for _, k := range Keys() {
+		all = append(all, k.Name)
+		if i := strings.LastIndexByte(k.Name, '.'); table != "" && i >= 0 && k.Name[:i] == table {
+			near = append(near, k.Name[i+1:])
+		} else if table == "" {
+			first, _, _ := strings.Cut(k.Name, ".")
+			near = append(near, first)
+		}
+	}
+	if out.Meant = nearest(key[len(key)-1], near); out.Meant == "" {
+		out.Meant = nearest(out.Key, all)
+	}
+	return out
+}
+
+// read lets each text that the file sets be read by its type: the decoder leaves
+// types that are strings underneath as they are.
+func (c *Config) read() []error {
+	var errs []error
+	c.walk(func(key string, v reflect.Value) {
+		at, set := c.positions[key]
+		if !set {
+			return
+		}
+		items := []reflect.Value{v}
+		if v.Kind() == reflect.Slice {
+			items = nil
+			for i := range v.Len() {
+				items = append(items, v.Index(i))
+			}
+		}
+		for _, item := range items {
+			u, ok := item.Addr().Interface().(encoding.TextUnmarshaler)
+			if !ok || item.Kind() != reflect.String {
+				continue
+			}
+			if err := u.UnmarshalText([]byte(item.String())); err != nil {
+				errs = append(errs, &Error{File: c.file, Position: at, Key: key, Problem: err.Error()})
+			}
+		}
+	})
+	return errs
+}
+
+// check finds what no single value shows.
+func (c *Config) check() []error {
+	var errs []error
+	bad := func(key, format string, args ...any) {
+		errs = append(errs, &Error{File: c.file, Position: c.positions[key], Key: key, Problem: fmt.Sprintf(format, args...)})
+	}
+	if c.Hostname == "" {
+		bad("hostname", "is required: the name of this mail server, such as mx.example.org")
+	}
+	if strings.ContainsAny(c.AuthServID, " \t\r\n;()\"\\") {
+		bad("authserv_id", "%q cannot stand in a header field as it is", c.AuthServID)
+	}
+	if c.DNS.Recursive && len(c.DNS.Servers) > 0 {
+		bad("dns.servers", "recursive asks the servers of each zone itself: leave one of the two out")
+	}
+	if c.DNS.DNSSEC == "off" && c.DNS.TrustAnchor != "" {
+		bad("dns.trust_anchor", "nothing is validated with dnssec = \"off\"")
+	}
+	if c.Milter.Connections < 1 {
+		bad("milter.connections", "must be at least 1")
+	}
+	seen := map[string]bool{}
+	for i, d := range c.Domains {
+		table := "domain[" + strconv.Itoa(i) + "]"
+		at := func(key string) string {
+			if _, ok := c.positions[table+"."+key]; ok {
+				return table + "." + key
+			}
+			return table
+		}
+		switch {
+		case d.Name == "":
+			bad(table, "a domain needs name, such as example.org")
+		case d.Key == "":
+			bad(at("key"), "%s needs key: the file with its private key", d.Name)
+		default:
+			if _, err := domain.Parse(d.Selector); err != nil {
+				bad(at("selector"), "%s needs a selector that can be part of a domain name", d.Name)
+			} else if id := d.Selector + "._domainkey." + string(d.Name); seen[id] {
+				bad(at("selector"), "%s is there twice", id)
+			} else {
+				seen[id] = true
+			}
+		}
+	}
+	if c.Milter.Listen == "" && c.TLSPolicy.Listen == "" && c.Hostname != "" {
+		bad("", "nothing to serve: milter.listen and tls_policy.listen are both empty")
+	}
+	return errs
+}
+
+// positionsOf finds where each key of a file that decodes stands.
+func positionsOf(text []byte) map[string]Position {
+	all := map[string]Position{}
+	tables := map[string]int{} // how many of an array there are
+	prefix := ""
+	p := &unstable.Parser{}
+	p.Reset(text)
+	for p.NextExpression() {
+		e := p.Expression()
+		name, at := keyOf(p, e)
+		switch e.Kind {
+		case unstable.Table:
+			prefix = name + "."
+			all[name] = at
+		case unstable.ArrayTable:
+			prefix = fmt.Sprintf("%s[%d].", name, tables[name])
+			all[strings.TrimSuffix(prefix, ".")] = at
+			tables[name]++
+		case unstable.KeyValue:
+			all[prefix+name] = at
+			inline(p, e.Value(), prefix+name, all)
+		}
+	}
+	return all
+}
+
+// inline adds the keys of an inline table.
+func inline(p *unstable.Parser, value *unstable.Node, name string, all map[string]Position) {
+	if value.Kind != unstable.InlineTable {
+		return
+	}
+	for it := value.Children(); it.Next(); {
+		key, at := keyOf(p, it.Node())
+		all[name+"."+key] = at
+		inline(p, it.Node().Value(), name+"."+key, all)
+	}
+}
+
+func keyOf(p *unstable.Parser, n *unstable.Node) (string, Position) {
+	var parts []string
+	var at Position
+	for it := n.Key(); it.Next(); {
+		if parts == nil {
+			start := p.Shape(it.Node().Raw).Start
+			at = Position{start.Line, start.Column}
+		}
+		parts = append(parts, string(it.Node().Data))
+	}
+	return strings.Join(parts, "."), at
+}
