@@ -38,6 +38,7 @@ type DNS struct {
 	Servers     []string `toml:"servers" doc:"recursive servers to ask, such as 127.0.0.1:53 or tls://192.0.2.53#dns.example; those of the system by default"`
 	Recursive   bool     `toml:"recursive" doc:"ask the servers of each zone, from the root down, instead of a recursive server"`
 	RootHints   string   `toml:"root_hints" doc:"file with the root's servers for recursive; the built-in ones by default"`
+	Zones       []string `toml:"zones" doc:"for tests: answer from these zone files alone (RFC 1035), without any network"`
 	DNSSEC      DNSSEC   `toml:"dnssec" doc:"require: answers must be validated, and a server that makes this impossible is an error; auto: as far as possible; off: not at all"`
 	TrustAnchor string   `toml:"trust_anchor" doc:"file with DS or DNSKEY records of the zones to trust; the root's built-in keys by default"`
 	MessageTime Duration `toml:"message_time" doc:"how long the checks of one message may wait for DNS in all"`

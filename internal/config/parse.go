@@ -165,6 +165,9 @@ func (c *Config) check() []error {
 	if c.DNS.Recursive && len(c.DNS.Servers) > 0 {
 		bad("dns.servers", "recursive asks the servers of each zone itself: leave one of the two out")
 	}
+	if len(c.DNS.Zones) > 0 && (c.DNS.Recursive || len(c.DNS.Servers) > 0) {
+		bad("dns.zones", "zone files are asked alone: leave recursive and servers out")
+	}
 	if c.DNS.DNSSEC == "off" && c.DNS.TrustAnchor != "" {
 		bad("dns.trust_anchor", "nothing is validated with dnssec = \"off\"")
 	}
