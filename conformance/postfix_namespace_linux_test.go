@@ -31,7 +31,8 @@ func alone(t testing.TB) bool {
 		t.Skip("Postfix runs only as root")
 	}
 	args := []string{"-test.v", "-test.timeout=5m"}
-	if _, bench := t.(*testing.B); bench {
+	_, bench := t.(*testing.B)
+	if bench {
 		args = append(args, "-test.run=^$", "-test.bench=^"+t.Name()+"$", "-test.benchtime=1x")
 	} else {
 		args = append(args, "-test.run=^"+t.Name()+"$")
@@ -47,7 +48,10 @@ func alone(t testing.TB) bool {
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%v\n%s", err, &output)
 	}
-	if testing.Verbose() {
+	switch {
+	case bench: // with the metrics, which are the point of it
+		_, _ = os.Stdout.Write(output.Bytes())
+	case testing.Verbose():
 		t.Logf("%s", &output)
 	}
 	return false
