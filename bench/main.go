@@ -27,6 +27,7 @@ func main() {
 	flag.StringVar(&o.contestants, "only", "", "only the contestants that match this expression, and the floor")
 	flag.StringVar(&o.profile, "cpuprofile", "", "write a profile to this file; see -run and -only")
 	flag.StringVar(&o.program, "cli", "", "measure also the command line with this waxseal program")
+	flag.StringVar(&o.dns, "dns", "", "only compare this waxseal program with unbound over a tree served by Knot")
 	flag.StringVar(&o.writeLarge, "write-large", "", "only write the message for -cli into this folder")
 	strict := flag.Bool("strict", false, "exit with 1 if a target is missed")
 	flag.Parse()
@@ -47,12 +48,21 @@ type options struct {
 	round                time.Duration
 	classes, contestants string
 	profile, program     string
+	dns                  string
 	writeLarge           string
 }
 
 func (o *options) run() (missed int, err error) {
 	if o.writeLarge != "" {
 		return 0, writeLarge(o.writeLarge)
+	}
+	if o.dns != "" {
+		stop, err := startProfile(o.profile)
+		if err != nil {
+			return 0, err
+		}
+		defer stop()
+		return benchDNS(os.Stdout, o.dns, o.rounds)
 	}
 	if o.program != "" {
 		if missed, err = benchCLI(os.Stdout, o.program, o.rounds); err != nil {
