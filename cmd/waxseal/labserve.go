@@ -93,7 +93,7 @@ func (s *labServe) describe(p *printer, l *lab.Served, c lab.Column, dir string)
 	p.line("  delv @%s -p %s -a %s +root=. %s MX", host, port, delv, lab.Clinic)
 	p.line("  waxseal dns --dns %s --trust-anchor %s %s MX", l.DNS, ds, lab.Clinic)
 	p.line("SMTP at %s", l.SMTP)
-	p.line("  swaks --server %s --to %s --from service@%s --xclient 'ADDR=%s HELO=%s'", l.SMTP, lab.Recipient, lab.Bank, lab.CrookIP, lab.CrookMX)
+	p.line("  swaks --server %s --to %s --from service@%s --xclient 'ADDR=%s HELO=%s'", l.SMTP, "ann@"+lab.Clinic, lab.Bank, lab.CrookIP, lab.CrookMX)
 	if c.Controls.Has(lab.STARTTLS) {
 		p.line("  openssl s_client -starttls smtp -connect %s -servername %[2]s -verify_hostname %[2]s -CAfile %[3]s", l.SMTP, lab.ClinicMX, ca)
 	}

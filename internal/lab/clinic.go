@@ -23,16 +23,21 @@ type Setup struct {
 }
 
 // policyText is the policy that the clinic publishes.
-const policyText = "version: STSv1\r\nmode: enforce\r\nmx: " + ClinicMX + "\r\nmax_age: 604800\r\n"
+func (w *World) policyText() string {
+	return "version: STSv1\r\nmode: enforce\r\nmx: " + w.ClinicMX + "\r\nmax_age: 604800\r\n"
+}
 
 // setup is what the clinic has under a set of controls.
 func (w *World) setup(c Controls) Setup {
 	var s Setup
+	if w.Clinic != Clinic {
+		return w.recordedSetup()
+	}
 	if c.Has(DANE) {
 		s.TLSA = []string{w.TLSA().String()}
 	}
 	if c.Has(MTASTS) {
-		s.Policy = policyText
+		s.Policy = w.policyText()
 	}
 	if c.Has(STARTTLS) {
 		s.Cert = w.clinicMX
@@ -50,12 +55,15 @@ func (w *World) signClinic(c *Setup) (*zonesign.Signed, error) {
 		text += "_mta-sts TXT \"v=STSv1; id=1;\"\nmta-sts A " + PolicyIP + "\n"
 	}
 	z := zonesign.Zone{
-		Origin: Clinic + ".", Text: text, Keys: []*zonesign.Key{w.clinic},
+		Origin: w.Clinic + ".", Text: text,
 		Inception: w.Born.Add(-validity), Expiration: w.Born.Add(validity),
+	}
+	if w.clinicSigned() {
+		z.Keys = []*zonesign.Key{w.clinic}
 	}
 	s, err := zonesign.Sign(z)
 	if err != nil {
-		return nil, fmt.Errorf("lab: zone %s: %w", Clinic, err)
+		return nil, fmt.Errorf("lab: zone %s: %w", w.Clinic, err)
 	}
 	return s, nil
 }
@@ -63,7 +71,7 @@ func (w *World) signClinic(c *Setup) (*zonesign.Signed, error) {
 // startClinic starts the servers that receive for the clinic and for the domain
 // without DNSSEC.
 func (s *Stage) startClinic() error {
-	if err := s.serveSMTP(ClinicIP, s.server(ClinicMX, s.Clinic.Cert, s.receiver(ClinicMX))); err != nil {
+	if err := s.serveSMTP(ClinicIP, s.server(s.World.ClinicMX, s.Clinic.Cert, s.receiver(s.World.ClinicMX))); err != nil {
 		return err
 	}
 	var cert *tls.Certificate
@@ -118,3 +126,6 @@ func (s *Stage) policyServer(cert *tls.Certificate, policy string) func(net.List
 	s.closers = append(s.closers, func() error { srv.Close(); return nil })
 	return func(l net.Listener) { srv.ServeTLS(l, "", "") }
 }
+
+// clinicSigned reports whether the clinic's zone is signed.
+func (w *World) clinicSigned() bool { return w.Clinic == Clinic || w.records.Signed }

@@ -77,7 +77,7 @@ func key(of, selector string, private crypto.Signer) dkim.Key {
 
 // BankKeys are the keys that the bank signs with.
 func (w *World) BankKeys() []dkim.Key {
-	return []dkim.Key{key(Bank, "rsa", w.keys.bankRSA), key(Bank, "ed", w.keys.bankEd)}
+	return []dkim.Key{key(w.Bank, "rsa", w.keys.bankRSA), key(w.Bank, "ed", w.keys.bankEd)}
 }
 
 // ShopKey is the key that the ESP holds for the shop.
@@ -88,10 +88,10 @@ func (w *World) CrookKey(of, selector string) dkim.Key { return key(of, selector
 
 // WeakKey is a key of 512 bits that the bank once published: the attacker has
 // found its factors.
-func (w *World) WeakKey() dkim.Key { return key(Bank, "weak", w.keys.weak) }
+func (w *World) WeakKey() dkim.Key { return key(w.Bank, "weak", w.keys.weak) }
 
 // StolenKey is a key that was stolen from the bank, which then revoked it.
-func (w *World) StolenKey() dkim.Key { return key(Bank, "gone", w.keys.bankEd) }
+func (w *World) StolenKey() dkim.Key { return key(w.Bank, "gone", w.keys.bankEd) }
 
 // ListKey and ForumKey seal for the lists.
 func (w *World) ListKey() dkim.Key { return key(List, "arc", w.keys.list) }

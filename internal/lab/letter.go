@@ -28,7 +28,7 @@ type Letter struct {
 // Write returns the message.
 func (w *World) Write(l Letter) []byte {
 	if l.To == "" {
-		l.To = Recipient
+		l.To = w.Recipient()
 	}
 	if l.Body == "" {
 		l.Body = "Dear Ann,\r\n\r\n" + Secret + ".\r\n"
@@ -38,8 +38,8 @@ func (w *World) Write(l Letter) []byte {
 }
 
 // FromBank is a letter as the bank writes it.
-func FromBank() Letter {
-	return Letter{From: "Alpenbank <service@" + Bank + ">", Subject: "Your statement"}
+func (w *World) FromBank() Letter {
+	return Letter{From: "Alpenbank <service@" + w.Bank + ">", Subject: "Your statement"}
 }
 
 // Sign returns the message with signatures in front.

@@ -40,7 +40,7 @@ type Judgement struct {
 func (s *Stage) receiver(name string) smtp.Handler {
 	checker := &inbound.Checker{Resolver: s.Resolver, AuthServID: name, Trace: true}
 	if s.Controls.Has(Beyond) {
-		checker.Lookalike = inspector()
+		checker.Lookalike = s.World.inspector()
 	}
 	return smtp.HandlerFunc(func(_ context.Context, c *smtp.Conn) (smtp.Session, *smtp.Reply) {
 		return &reception{stage: s, conn: c, checker: checker}, nil
@@ -65,7 +65,7 @@ func (r *reception) Mail(_ context.Context, from smtp.Path, _ *smtp.MailOptions)
 
 // Rcpt implements smtp.Session.
 func (r *reception) Rcpt(_ context.Context, to smtp.Path, _ *smtp.RcptOptions) *smtp.Reply {
-	if to.Domain != Clinic && to.Domain != Plain {
+	if string(to.Domain) != r.stage.World.Clinic && to.Domain != Plain {
 		return smtp.NewReply(550, smtp.EnhancedCode{5, 7, 1}, "no relaying")
 	}
 	r.env.RcptTo = append(r.env.RcptTo, to.String())
@@ -239,12 +239,12 @@ func (s *Stage) shown(f inbound.Finding) bool {
 }
 
 // inspector knows whom the clinic's readers trust.
-func inspector() *lookalike.Inspector {
+func (w *World) inspector() *lookalike.Inspector {
 	return &lookalike.Inspector{
 		Protected: lookalike.Protected{
-			Domains: []domain.Name{Clinic},
-			People:  []lookalike.Person{{Names: []string{"Maria Keller"}, Addresses: []string{"maria.keller@" + Clinic}}},
-			Brands:  []lookalike.Brand{{Name: "Alpenbank", Domains: []domain.Name{Bank}}},
+			Domains: []domain.Name{domain.Name(w.Clinic)},
+			People:  []lookalike.Person{{Names: []string{"Maria Keller"}, Addresses: []string{"maria.keller@" + w.Clinic}}},
+			Brands:  []lookalike.Brand{{Name: "Alpenbank", Domains: []domain.Name{domain.Name(w.Bank)}}},
 		},
 		SharedSenders: append(lookalike.SharedSenders(), ESP),
 	}

@@ -65,7 +65,7 @@ func (s *Stage) via(ctx context.Context, at Host, mailFrom string, raw []byte, p
 // Forward sends a message from the bank's host to the alumni's forwarder, which
 // passes it on as it is with its reverse-path.
 func (s *Stage) Forward(ctx context.Context, mailFrom string, raw []byte) (*Receipt, error) {
-	s.Say("%s sends a message to ann@%s, which is forwarded", Bank, Alumni)
+	s.Say("%s sends a message to ann@%s, which is forwarded", s.World.Bank, Alumni)
 	return s.via(ctx, AlumniOut, mailFrom, raw, func(ctx context.Context, from string, raw []byte) (*Receipt, error) {
 		return s.Inject(ctx, AlumniOut, from, raw)
 	})
@@ -82,8 +82,8 @@ type MailingList struct {
 // name into the subject and a line below the body, seals the result and sends it
 // under a reverse-path of its own.
 func (s *Stage) Post(ctx context.Context, l MailingList, raw []byte) (*Receipt, error) {
-	s.Say("%s writes to the mailing list talk@%s", Bank, l.Domain)
-	return s.via(ctx, l.Host, "service@"+Bank, raw, func(ctx context.Context, from string, raw []byte) (*Receipt, error) {
+	s.Say("%s writes to the mailing list talk@%s", s.World.Bank, l.Domain)
+	return s.via(ctx, l.Host, "service@"+s.World.Bank, raw, func(ctx context.Context, from string, raw []byte) (*Receipt, error) {
 		changed, err := s.Remail(ctx, l, from, raw)
 		if err != nil {
 			return nil, err

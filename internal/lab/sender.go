@@ -36,7 +36,7 @@ type Receipt struct {
 // Inject hands a message straight to the clinic's server, as an attacker does
 // and as small senders do.
 func (s *Stage) Inject(ctx context.Context, from Host, mailFrom string, raw []byte) (*Receipt, error) {
-	s.Say("%s (%s) sends a message with MAIL FROM <%s> to %s", from.Helo, from.IP, mailFrom, ClinicMX)
+	s.Say("%s (%s) sends a message with MAIL FROM <%s> to %s", from.Helo, from.IP, mailFrom, s.World.ClinicMX)
 	before := s.last()
 	reply, err := s.send(ctx, from, ClinicIP, mailFrom, raw)
 	if err != nil {
@@ -56,7 +56,7 @@ func (s *Stage) send(ctx context.Context, from Host, ip, mailFrom string, raw []
 	if err != nil {
 		return nil, err
 	}
-	to, err := smtp.ParsePath(Recipient)
+	to, err := smtp.ParsePath(s.World.Recipient())
 	if err != nil {
 		return nil, err
 	}
@@ -113,13 +113,13 @@ type Mail struct {
 // and verifies as Waxseal does in front of a real server.
 func (s *Stage) Deliver(ctx context.Context, m Mail) (*Sent, error) {
 	if m.Domain == "" {
-		m.Domain = Clinic
+		m.Domain = s.World.Clinic
 	}
-	raw, err := s.World.Sign(s.World.Write(FromBank()), s.World.BankKeys()...)
+	raw, err := s.World.Sign(s.World.Write(s.World.FromBank()), s.World.BankKeys()...)
 	if err != nil {
 		return nil, err
 	}
-	from, err := smtp.ParsePath("service@" + Bank)
+	from, err := smtp.ParsePath("service@" + s.World.Bank)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +127,7 @@ func (s *Stage) Deliver(ctx context.Context, m Mail) (*Sent, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Say("%s sends a message to %s", Bank, to)
+	s.Say("%s sends a message to %s", s.World.Bank, to)
 	d := &outbound.Deliverer{
 		Client: s.client(BankOut.Helo, BankOut.Helo), RootCAs: s.World.Roots, Dial: dialer{&s.fabric, BankIP, false}.DialContext,
 	}

@@ -24,6 +24,11 @@ type World struct {
 	RogueCA *Authority // one that everybody trusts and nobody should
 	Roots   *x509.CertPool
 
+	// The domains that are attacked: the one whose name is misused, and the one
+	// that mail is for.
+	Bank, Clinic, ClinicMX string
+	records                *Records // of the one that is the user's; nil for none
+
 	keys    *keys
 	zones   []*zonesign.Signed // all but the clinic's
 	clinic  *zonesign.Key
@@ -34,8 +39,18 @@ type World struct {
 }
 
 // New makes a world as of now.
-func New() (*World, error) {
-	w := &World{Born: time.Now(), Roots: x509.NewCertPool()}
+func New() (*World, error) { return newWorld(nil, asSender) }
+
+// newWorld makes a world, with a domain of the user's in one of the places.
+func newWorld(r *Records, as role) (*World, error) {
+	w := &World{Born: time.Now(), Roots: x509.NewCertPool(), Bank: Bank, Clinic: Clinic, ClinicMX: ClinicMX, records: r}
+	switch {
+	case r == nil:
+	case as == asSender:
+		w.Bank = r.Domain
+	default:
+		w.Clinic, w.ClinicMX = r.Domain, "mx."+r.Domain
+	}
 	var err error
 	if w.keys, err = newKeys(); err != nil {
 		return nil, err
@@ -57,8 +72,8 @@ func (w *World) certify() (err error) {
 	w.Roots.AddCert(w.CA.Cert)
 	w.Roots.AddCert(w.RogueCA.Cert)
 	var errs [3]error
-	w.clinicMX, errs[0] = w.CA.Issue(ClinicMX)
-	w.policyHost, errs[1] = w.CA.Issue("mta-sts." + Clinic)
+	w.clinicMX, errs[0] = w.CA.Issue(w.ClinicMX)
+	w.policyHost, errs[1] = w.CA.Issue("mta-sts." + w.Clinic)
 	w.plainMX, errs[2] = w.CA.Issue(PlainMX)
 	return errors.Join(errs[:]...)
 }
@@ -69,10 +84,13 @@ func (w *World) TLSA() dane.Record { return dane.MakeRecord(w.clinicMX.Leaf) }
 // sign signs the tree from the leaves to the root.
 func (w *World) sign() error {
 	var err error
-	if w.clinic, err = zonesign.NewKey(Clinic+".", dns.ECDSAP256SHA256, zonesign.KSK, Clinic); err != nil {
+	if w.clinic, err = zonesign.NewKey(w.Clinic+".", dns.ECDSAP256SHA256, zonesign.KSK, w.Clinic); err != nil {
 		return err
 	}
 	texts := w.keys.zones(dane.MakeRecord(w.plainMX.Leaf).String())
+	if w.Bank != Bank {
+		texts = append(texts, w.records.zones()...)
+	}
 	leaves := make([]*zonesign.Signed, len(texts))
 	var g errgroup.Group
 	for i, t := range texts {
@@ -84,20 +102,30 @@ func (w *World) sign() error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	example := delegation(Clinic) + w.clinic.DS(dns.SHA256).String() + "\n"
-	invalid := ""
-	for i, z := range leaves {
-		if strings.HasSuffix(texts[i].origin, ".invalid") {
-			invalid += delegation(texts[i].origin)
-			continue
+	cuts := map[string]string{} // what each parent has, by its name
+	cut := func(origin, ds string) {
+		parent := "" // domains of the user's hang below the root
+		for _, top := range []string{"example", "invalid"} {
+			if strings.HasSuffix(origin, "."+top) {
+				parent = top
+			}
 		}
-		example += delegation(texts[i].origin)
-		if texts[i].how != unsigned {
-			example += z.DS()
-		}
+		cuts[parent] += delegation(origin) + ds
 	}
-	tops := []zoneText{{"example", example, ecdsaNSEC}, {"invalid", invalid, ecdsaNSEC3}}
-	root := ""
+	for i, z := range leaves {
+		ds := ""
+		if texts[i].how != unsigned {
+			ds = z.DS()
+		}
+		cut(texts[i].origin, ds)
+	}
+	ds := ""
+	if w.clinicSigned() {
+		ds = w.clinic.DS(dns.SHA256).String() + "\n"
+	}
+	cut(w.Clinic, ds)
+	tops := []zoneText{{"example", cuts["example"], ecdsaNSEC}, {"invalid", cuts["invalid"], ecdsaNSEC3}}
+	root := cuts[""]
 	for _, t := range tops {
 		z, err := w.signZone(t)
 		if err != nil {
@@ -195,3 +223,6 @@ func (w *World) OldRecord(origin, text string) ([]string, error) {
 	}
 	return records, nil
 }
+
+// Recipient is whom mail is for.
+func (w *World) Recipient() string { return "ann@" + w.Clinic }

@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func newWorld(t testing.TB) *World {
+func world(t testing.TB) *World {
 	t.Helper()
 	w, err := New()
 	if err != nil {
@@ -43,7 +43,7 @@ func open(t testing.TB, w *World, c Controls) *Stage {
 // TestStatus holds that the tree is what the story needs: proven, not signed,
 // damaged, and forged on the way.
 func TestStatus(t *testing.T) {
-	w := newWorld(t)
+	w := world(t)
 	for _, tt := range []struct {
 		name, ask string
 		t         resolver.Type
@@ -84,7 +84,7 @@ func TestStatus(t *testing.T) {
 // TestOldRecord holds that the signature of the replayed record was good once: it
 // fails by its time alone.
 func TestOldRecord(t *testing.T) {
-	w := newWorld(t)
+	w := world(t)
 	old, err := w.OldRecord(Bank, `"v=spf1 -all"`)
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +98,7 @@ func TestOldRecord(t *testing.T) {
 }
 
 func TestWeakKey(t *testing.T) {
-	w := newWorld(t)
+	w := world(t)
 	sum := sha256.Sum256([]byte("x"))
 	k := w.WeakKey()
 	sig, err := k.Sum(sum)
@@ -117,7 +117,7 @@ func TestWeakKey(t *testing.T) {
 // two seconds.
 func BenchmarkStart(b *testing.B) {
 	for b.Loop() {
-		s := newStage(b.Context(), newWorld(b), everything)
+		s := newStage(b.Context(), world(b), everything)
 		if err := errors.Join(s.Open(), s.Close()); err != nil {
 			b.Fatal(err)
 		}
@@ -135,7 +135,7 @@ func TestHanging(t *testing.T) {
 		<-ctx.Done()
 		return Result{}, ctx.Err()
 	}}
-	if _, err := Run(ctx, newWorld(t), a, Columns()[0]); err == nil || !strings.Contains(err.Error(), "lab: x_hangs under nothing") {
+	if _, err := Run(ctx, world(t), a, Columns()[0]); err == nil || !strings.Contains(err.Error(), "lab: x_hangs under nothing") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -3,24 +3,23 @@ package lab
 // The domains of the story. None of them can exist: RFC 2606 keeps example and
 // invalid free.
 const (
-	Bank      = "alpenbank.example" // signs everything, rejects everything else
-	Shop      = "shop.example"      // sends through the ESP
-	Gazette   = "gazette.example"   // watches with p=none
-	Sloppy    = "sloppy.example"    // +all
-	City      = "city.example"      // a public suffix of its own (psd=y)
-	BadlyRun  = "broken.example"    // its signatures are damaged
-	ESP       = "esp.example"       // sends for many customers
-	List      = "list.example"      // a mailing list whose seals are believed
-	Forum     = "forum.example"     // one whose seals are not
-	Alumni    = "alumni.example"    // forwards mail as it is
-	Clinic    = "clinic.example"    // receives
-	Plain     = "plain.example"     // receives, in a zone that is not signed
-	Crook     = "crook.invalid"     // the attacker's own domain
-	LikeBank  = "a1penbank.example" // the attacker's as well
-	ClinicMX  = "mx." + Clinic
-	PlainMX   = "mx." + Plain
-	CrookMX   = "mx." + Crook
-	Recipient = "ann@" + Clinic
+	Bank     = "alpenbank.example" // signs everything, rejects everything else
+	Shop     = "shop.example"      // sends through the ESP
+	Gazette  = "gazette.example"   // watches with p=none
+	Sloppy   = "sloppy.example"    // +all
+	City     = "city.example"      // a public suffix of its own (psd=y)
+	BadlyRun = "broken.example"    // its signatures are damaged
+	ESP      = "esp.example"       // sends for many customers
+	List     = "list.example"      // a mailing list whose seals are believed
+	Forum    = "forum.example"     // one whose seals are not
+	Alumni   = "alumni.example"    // forwards mail as it is
+	Clinic   = "clinic.example"    // receives
+	Plain    = "plain.example"     // receives, in a zone that is not signed
+	Crook    = "crook.invalid"     // the attacker's own domain
+	LikeBank = "a1penbank.example" // the attacker's as well
+	ClinicMX = "mx." + Clinic      // its server
+	PlainMX  = "mx." + Plain
+	CrookMX  = "mx." + Crook
 )
 
 // The addresses of the story, from the blocks of RFC 5737.

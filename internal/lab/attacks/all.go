@@ -75,5 +75,5 @@ func crook(ctx context.Context, s *lab.Stage, raw []byte) (lab.Result, error) {
 
 // fromBank is a message as the bank sends it, signed.
 func fromBank(s *lab.Stage) ([]byte, error) {
-	return s.World.Sign(s.World.Write(lab.FromBank()), s.World.BankKeys()...)
+	return s.World.Sign(s.World.Write(s.World.FromBank()), s.World.BankKeys()...)
 }

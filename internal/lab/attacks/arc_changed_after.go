@@ -18,7 +18,7 @@ func arcChangedAfter() *lab.Attack {
 				return lab.Result{}, err
 			}
 			l := lab.MailingList{Domain: lab.List, Host: lab.ListOut, Key: s.World.ListKey()}
-			raw, err = s.Remail(ctx, l, "service@"+lab.Bank, raw)
+			raw, err = s.Remail(ctx, l, "service@"+s.World.Bank, raw)
 			if err != nil {
 				return lab.Result{}, err
 			}

@@ -13,7 +13,7 @@ func beyondDisplayName() *lab.Attack {
 		Seen:  "service@alpenbank.example: a telephone shows only the name.",
 		Ref:   "RFC 9989, Section 11.4",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
-			l := lab.Letter{From: "\"Alpenbank service@" + lab.Bank + "\" <mail@" + lab.Crook + ">", Subject: "Your statement"}
+			l := lab.Letter{From: "\"Alpenbank service@" + s.World.Bank + "\" <mail@" + lab.Crook + ">", Subject: "Your statement"}
 			raw, err := s.World.Sign(s.World.Write(l), s.World.CrookKey(lab.Crook, "k"))
 			if err != nil {
 				return lab.Result{}, err

@@ -14,7 +14,7 @@ func dkimExpired() *lab.Attack {
 		Ref:   "RFC 6376, Section 3.5",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
 			o := lab.OddSignature{Key: s.World.BankKeys()[0], Expires: s.World.Born.AddDate(0, 0, -7)}
-			raw, err := s.World.SignOddly(s.World.Write(lab.FromBank()), o)
+			raw, err := s.World.SignOddly(s.World.Write(s.World.FromBank()), o)
 			if err != nil {
 				return lab.Result{}, err
 			}

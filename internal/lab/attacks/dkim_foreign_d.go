@@ -13,7 +13,7 @@ func dkimForeignDomain() *lab.Attack {
 		Seen:  "A letter from the bank, with a good signature.",
 		Ref:   "RFC 6376, Section 6.3",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
-			raw, err := s.World.Sign(s.World.Write(lab.FromBank()), s.World.CrookKey(lab.Crook, "k"))
+			raw, err := s.World.Sign(s.World.Write(s.World.FromBank()), s.World.CrookKey(lab.Crook, "k"))
 			if err != nil {
 				return lab.Result{}, err
 			}

@@ -13,7 +13,7 @@ func dkimLengthAppend() *lab.Attack {
 		Seen:  "The bank's letter with the attacker's text below it.",
 		Ref:   "RFC 6376, Section 8.2",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
-			l := lab.FromBank()
+			l := s.World.FromBank()
 			l.Body = "Dear Ann, " + lab.Secret + ".\r\n"
 			o := lab.OddSignature{Key: s.World.BankKeys()[0], Length: int64(len(l.Body))}
 			raw, err := s.World.SignOddly(s.World.Write(l), o)

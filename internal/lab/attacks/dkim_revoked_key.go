@@ -13,7 +13,7 @@ func dkimRevokedKey() *lab.Attack {
 		Seen:  "A letter from the bank, with a good signature.",
 		Ref:   "RFC 6376, Section 3.6.1",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
-			raw, err := s.World.Sign(s.World.Write(lab.FromBank()), s.World.StolenKey())
+			raw, err := s.World.Sign(s.World.Write(s.World.FromBank()), s.World.StolenKey())
 			if err != nil {
 				return lab.Result{}, err
 			}

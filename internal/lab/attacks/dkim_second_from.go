@@ -18,7 +18,7 @@ func dkimSecondFrom() *lab.Attack {
 			if err != nil {
 				return lab.Result{}, err
 			}
-			return crook(ctx, s, append([]byte("From: Alpenbank <service@"+lab.Bank+">\r\n"), raw...))
+			return crook(ctx, s, append([]byte("From: Alpenbank <service@"+s.World.Bank+">\r\n"), raw...))
 		}),
 	}
 }

@@ -13,7 +13,7 @@ func dkimSecondSubject() *lab.Attack {
 		Seen:  "A real message under a title of the attacker's.",
 		Ref:   "RFC 6376, Section 8.15",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
-			raw, err := s.World.SignOddly(s.World.Write(lab.FromBank()), lab.OddSignature{Key: s.World.BankKeys()[0]})
+			raw, err := s.World.SignOddly(s.World.Write(s.World.FromBank()), lab.OddSignature{Key: s.World.BankKeys()[0]})
 			if err != nil {
 				return lab.Result{}, err
 			}

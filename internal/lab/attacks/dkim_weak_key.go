@@ -13,7 +13,7 @@ func dkimWeakKey() *lab.Attack {
 		Seen:  "A letter from the bank, with a good signature.",
 		Ref:   "RFC 8301, Section 3.2",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
-			raw, err := s.World.SignOddly(s.World.Write(lab.FromBank()), lab.OddSignature{Key: s.World.WeakKey()})
+			raw, err := s.World.SignOddly(s.World.Write(s.World.FromBank()), lab.OddSignature{Key: s.World.WeakKey()})
 			if err != nil {
 				return lab.Result{}, err
 			}

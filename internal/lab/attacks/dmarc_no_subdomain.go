@@ -13,7 +13,7 @@ func dmarcNoSuchSubdomain() *lab.Attack {
 		Seen:  "A letter from the bank's login service.",
 		Ref:   "RFC 9989, Section 4.7 (np)",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
-			raw := s.World.Write(lab.Letter{From: "Alpenbank Login <code@login." + lab.Bank + ">", Subject: "Your code"})
+			raw := s.World.Write(lab.Letter{From: "Alpenbank Login <code@login." + s.World.Bank + ">", Subject: "Your code"})
 			return crook(ctx, s, raw)
 		}),
 	}

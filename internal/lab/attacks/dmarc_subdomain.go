@@ -13,7 +13,7 @@ func dmarcSubdomain() *lab.Attack {
 		Seen:  "A letter from the bank's newsroom.",
 		Ref:   "RFC 9989, Section 4.7 (sp)",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
-			raw := s.World.Write(lab.Letter{From: "Alpenbank News <editor@news." + lab.Bank + ">", Subject: "News"})
+			raw := s.World.Write(lab.Letter{From: "Alpenbank News <editor@news." + s.World.Bank + ">", Subject: "News"})
 			return crook(ctx, s, raw)
 		}),
 	}

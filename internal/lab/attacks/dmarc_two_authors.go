@@ -13,7 +13,7 @@ func dmarcTwoAuthors() *lab.Attack {
 		Seen:  "A letter from the bank: some programs show only one of the two.",
 		Ref:   "RFC 9989, Section 11.5",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
-			raw := s.World.Write(lab.Letter{From: "Mail <mail@" + lab.Crook + ">, Alpenbank <service@" + lab.Bank + ">", Subject: "Your statement"})
+			raw := s.World.Write(lab.Letter{From: "Mail <mail@" + lab.Crook + ">, Alpenbank <service@" + s.World.Bank + ">", Subject: "Your statement"})
 			return crook(ctx, s, raw)
 		}),
 	}

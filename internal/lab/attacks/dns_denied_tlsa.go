@@ -13,7 +13,7 @@ func dnsDeniedTLSA() *lab.Attack {
 		Seen:  "Nothing: the mail arrives.",
 		Ref:   "RFC 7672, Section 2.1.1",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
-			s.Tamper(lab.Deny("_25._tcp." + lab.ClinicMX))
+			s.Tamper(lab.Deny("_25._tcp." + s.World.ClinicMX))
 			loot, err := s.Wiretap(lab.ClinicIP, lab.Unchanged, lab.StripSTARTTLS)
 			if err != nil {
 				return lab.Result{}, err

@@ -18,7 +18,7 @@ func dnsPoisonedMX() *lab.Attack {
 			if err != nil {
 				return lab.Result{}, err
 			}
-			s.Tamper(lab.Forge(lab.Clinic, resolver.TypeMX, lab.Clinic+". 300 IN MX 10 "+lab.CrookMX+"."))
+			s.Tamper(lab.Forge(s.World.Clinic, resolver.TypeMX, s.World.Clinic+". 300 IN MX 10 "+lab.CrookMX+"."))
 			sent, err := s.Deliver(ctx, lab.Mail{})
 			if err != nil {
 				return lab.Result{}, err

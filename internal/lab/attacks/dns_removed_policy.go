@@ -13,8 +13,8 @@ func dnsRemovedPolicy() *lab.Attack {
 		Seen:  "A letter from the bank.",
 		Ref:   "RFC 4033, Section 3.2",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
-			s.Tamper(lab.Deny("_dmarc." + lab.Bank))
-			return crook(ctx, s, s.World.Write(lab.FromBank()))
+			s.Tamper(lab.Deny("_dmarc." + s.World.Bank))
+			return crook(ctx, s, s.World.Write(s.World.FromBank()))
 		}),
 	}
 }

@@ -14,9 +14,9 @@ func dnsReplacedKey() *lab.Attack {
 		Seen:  "A letter from the bank, with a good signature.",
 		Ref:   "RFC 6376, Section 8.5; RFC 4033",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
-			name := "rsa._domainkey." + lab.Bank
+			name := "rsa._domainkey." + s.World.Bank
 			s.Tamper(lab.Forge(name, resolver.TypeTXT, name+". 300 IN TXT "+s.World.CrookRecord()))
-			raw, err := s.World.Sign(s.World.Write(lab.FromBank()), s.World.CrookKey(lab.Bank, "rsa"))
+			raw, err := s.World.Sign(s.World.Write(s.World.FromBank()), s.World.CrookKey(s.World.Bank, "rsa"))
 			if err != nil {
 				return lab.Result{}, err
 			}

@@ -14,12 +14,12 @@ func dnsReplayedRecord() *lab.Attack {
 		Seen:  "A letter from the bank.",
 		Ref:   "RFC 4035, Section 5.3.1",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
-			old, err := s.World.OldRecord(lab.Bank, "\"v=spf1 ip4:"+lab.CrookIP+" -all\"")
+			old, err := s.World.OldRecord(s.World.Bank, "\"v=spf1 ip4:"+lab.CrookIP+" -all\"")
 			if err != nil {
 				return lab.Result{}, err
 			}
-			s.Tamper(lab.Forge(lab.Bank, resolver.TypeTXT, old...))
-			return arrived(s.Inject(ctx, lab.CrookOut, "service@"+lab.Bank, s.World.Write(lab.FromBank())))
+			s.Tamper(lab.Forge(s.World.Bank, resolver.TypeTXT, old...))
+			return arrived(s.Inject(ctx, lab.CrookOut, "service@"+s.World.Bank, s.World.Write(s.World.FromBank())))
 		}),
 	}
 }

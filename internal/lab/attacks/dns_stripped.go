@@ -14,8 +14,8 @@ func dnsStrippedSignatures() *lab.Attack {
 		Seen:  "A letter from the bank.",
 		Ref:   "RFC 4035, Section 5",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
-			s.Tamper(lab.Forge(lab.Bank, resolver.TypeTXT, lab.Bank+". 300 IN TXT \"v=spf1 ip4:"+lab.CrookIP+" -all\""), lab.StripSignatures(lab.Bank))
-			return arrived(s.Inject(ctx, lab.CrookOut, "service@"+lab.Bank, s.World.Write(lab.FromBank())))
+			s.Tamper(lab.Forge(s.World.Bank, resolver.TypeTXT, s.World.Bank+". 300 IN TXT \"v=spf1 ip4:"+lab.CrookIP+" -all\""), lab.StripSignatures(s.World.Bank))
+			return arrived(s.Inject(ctx, lab.CrookOut, "service@"+s.World.Bank, s.World.Write(s.World.FromBank())))
 		}),
 	}
 }

@@ -14,7 +14,7 @@ func headerForgedResults() *lab.Attack {
 		Ref:   "RFC 8601, Section 5; CVE-2019-16378",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
 			l := lab.Letter{From: "Crook <mail@" + lab.Crook + ">", Subject: "Trust me"}
-			l.Extra = "Authentication-Results: " + lab.ClinicMX + "; dmarc=pass header.from=" + lab.Bank + "\r\n"
+			l.Extra = "Authentication-Results: " + s.World.ClinicMX + "; dmarc=pass header.from=" + s.World.Bank + "\r\n"
 			return crook(ctx, s, s.World.Write(l))
 		}),
 	}

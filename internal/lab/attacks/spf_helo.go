@@ -13,8 +13,8 @@ func spfHelo() *lab.Attack {
 		Seen:  "A letter from the bank.",
 		Ref:   "CVE-2019-20790",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
-			raw := s.World.Write(lab.FromBank())
-			return arrived(s.Inject(ctx, lab.Host{IP: lab.CrookIP, Helo: lab.Crook}, "service@"+lab.Bank, raw))
+			raw := s.World.Write(s.World.FromBank())
+			return arrived(s.Inject(ctx, lab.Host{IP: lab.CrookIP, Helo: lab.Crook}, "service@"+s.World.Bank, raw))
 		}),
 	}
 }

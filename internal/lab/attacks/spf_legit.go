@@ -18,7 +18,7 @@ func spfLegit() *lab.Attack {
 			if err != nil {
 				return lab.Result{}, err
 			}
-			return legit(s.Inject(ctx, lab.BankOut, "service@"+lab.Bank, raw))
+			return legit(s.Inject(ctx, lab.BankOut, "service@"+s.World.Bank, raw))
 		}),
 	}
 }

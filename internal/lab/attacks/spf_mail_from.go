@@ -13,8 +13,8 @@ func spfSpoofedMailFrom() *lab.Attack {
 		Seen:  "A letter from the bank.",
 		Ref:   "RFC 7208, Section 2.4",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
-			raw := s.World.Write(lab.FromBank())
-			return arrived(s.Inject(ctx, lab.CrookOut, "service@"+lab.Bank, raw))
+			raw := s.World.Write(s.World.FromBank())
+			return arrived(s.Inject(ctx, lab.CrookOut, "service@"+s.World.Bank, raw))
 		}),
 	}
 }

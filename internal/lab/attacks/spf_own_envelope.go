@@ -13,7 +13,7 @@ func spfOwnEnvelope() *lab.Attack {
 		Seen:  "A letter from the bank.",
 		Ref:   "RFC 7208, Section 11.2",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
-			return crook(ctx, s, s.World.Write(lab.FromBank()))
+			return crook(ctx, s, s.World.Write(s.World.FromBank()))
 		}),
 	}
 }

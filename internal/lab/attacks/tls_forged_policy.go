@@ -17,14 +17,14 @@ func tlsForgedPolicy() *lab.Attack {
 			if _, err := s.Deliver(ctx, lab.Mail{}); err != nil {
 				return lab.Result{}, err
 			}
-			cert, err := s.World.CA.SelfSigned("mta-sts." + lab.Clinic)
+			cert, err := s.World.CA.SelfSigned("mta-sts." + s.World.Clinic)
 			if err != nil {
 				return lab.Result{}, err
 			}
 			if err := s.InterceptPolicy(cert, "version: STSv1\r\nmode: none\r\nmax_age: 604800\r\n"); err != nil {
 				return lab.Result{}, err
 			}
-			name := "_mta-sts." + lab.Clinic
+			name := "_mta-sts." + s.World.Clinic
 			s.Tamper(lab.Forge(name, resolver.TypeTXT, name+". 300 IN TXT \"v=STSv1; id=2;\""))
 			loot, err := s.Wiretap(lab.ClinicIP, lab.Unchanged, lab.StripSTARTTLS)
 			if err != nil {

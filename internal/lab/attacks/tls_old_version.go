@@ -14,11 +14,11 @@ func tlsOldVersion() *lab.Attack {
 		Seen:  "Nothing: the mail arrives.",
 		Ref:   "RFC 8996",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
-			cert, err := s.World.RogueCA.Issue(lab.ClinicMX)
+			cert, err := s.World.RogueCA.Issue(s.World.ClinicMX)
 			if err != nil {
 				return lab.Result{}, err
 			}
-			loot, err := s.Intercept(lab.ClinicIP, lab.Impostor{Name: lab.ClinicMX, Cert: cert, MaxVersion: tls.VersionTLS10})
+			loot, err := s.Intercept(lab.ClinicIP, lab.Impostor{Name: s.World.ClinicMX, Cert: cert, MaxVersion: tls.VersionTLS10})
 			if err != nil {
 				return lab.Result{}, err
 			}

@@ -13,11 +13,11 @@ func tlsRogueCA() *lab.Attack {
 		Seen:  "Nothing: the mail arrives.",
 		Ref:   "RFC 7672, Section 1.3.4; RFC 8461, Section 10.5",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
-			cert, err := s.World.RogueCA.Issue(lab.ClinicMX)
+			cert, err := s.World.RogueCA.Issue(s.World.ClinicMX)
 			if err != nil {
 				return lab.Result{}, err
 			}
-			loot, err := s.Intercept(lab.ClinicIP, lab.Impostor{Name: lab.ClinicMX, Cert: cert})
+			loot, err := s.Intercept(lab.ClinicIP, lab.Impostor{Name: s.World.ClinicMX, Cert: cert})
 			if err != nil {
 				return lab.Result{}, err
 			}

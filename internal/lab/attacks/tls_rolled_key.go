@@ -16,7 +16,7 @@ func tlsRolledKey() *lab.Attack {
 		Legit: true,
 		Run: func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
 			if s.Controls.Has(lab.DANE) {
-				cert, err := s.World.CA.Issue("old." + lab.ClinicMX)
+				cert, err := s.World.CA.Issue("old." + s.World.ClinicMX)
 				if err != nil {
 					return lab.Result{}, err
 				}

@@ -13,11 +13,11 @@ func tlsSelfSigned() *lab.Attack {
 		Seen:  "Nothing: the mail arrives.",
 		Ref:   "RFC 3207, Section 6",
 		Run: opened(func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
-			cert, err := s.World.CA.SelfSigned(lab.ClinicMX)
+			cert, err := s.World.CA.SelfSigned(s.World.ClinicMX)
 			if err != nil {
 				return lab.Result{}, err
 			}
-			loot, err := s.Intercept(lab.ClinicIP, lab.Impostor{Name: lab.ClinicMX, Cert: cert})
+			loot, err := s.Intercept(lab.ClinicIP, lab.Impostor{Name: s.World.ClinicMX, Cert: cert})
 			if err != nil {
 				return lab.Result{}, err
 			}

@@ -14,7 +14,7 @@ func tlsWeakestDigest() *lab.Attack {
 		Seen:  "Nothing: the mail arrives.",
 		Ref:   "RFC 7671, Section 9",
 		Run: func(ctx context.Context, s *lab.Stage) (lab.Result, error) {
-			cert, err := s.World.CA.SelfSigned(lab.ClinicMX)
+			cert, err := s.World.CA.SelfSigned(s.World.ClinicMX)
 			if err != nil {
 				return lab.Result{}, err
 			}
@@ -24,7 +24,7 @@ func tlsWeakestDigest() *lab.Attack {
 			if err := s.Open(); err != nil {
 				return lab.Result{}, err
 			}
-			loot, err := s.Intercept(lab.ClinicIP, lab.Impostor{Name: lab.ClinicMX, Cert: cert})
+			loot, err := s.Intercept(lab.ClinicIP, lab.Impostor{Name: s.World.ClinicMX, Cert: cert})
 			if err != nil {
 				return lab.Result{}, err
 			}
