@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -19,7 +20,10 @@ import (
 const MaxFile = 1 << 20
 
 // Position is a place in the file, from 1; the zero Position is none.
-type Position struct{ Line, Column int }
+type Position struct {
+	Line   int `json:"line"`
+	Column int `json:"column"`
+}
 
 // Error is one thing that is wrong with a configuration.
 type Error struct {
@@ -93,10 +97,28 @@ func decodeErrors(file string, err error) error {
 	var one *toml.DecodeError
 	if errors.As(err, &one) {
 		line, column := one.Position()
-		problem := strings.TrimPrefix(one.Error(), "toml: ")
+		problem := plain(strings.TrimPrefix(one.Error(), "toml: "))
 		return &Error{File: file, Position: Position{line, column}, Key: strings.Join(one.Key(), "."), Problem: problem}
 	}
 	return &Error{File: file, Problem: strings.TrimPrefix(err.Error(), "toml: ")}
+}
+
+// plain says without Go's words that a value is of the wrong kind.
+func plain(problem string) string {
+	m := regexp.MustCompile(`^cannot decode TOML (\S+) into .* of type (\S+)$`).FindStringSubmatch(problem)
+	if m == nil {
+		return problem
+	}
+	want := "a text in quotes"
+	switch {
+	case m[2] == "int":
+		want = "a whole number"
+	case m[2] == "bool":
+		want = "true or false"
+	case strings.HasPrefix(m[2], "[]"):
+		want = "a list in brackets"
+	}
+	return fmt.Sprintf("%s is needed here, not a TOML %s", want, m[1])
 }
 
 func unknownKey(file string, e *toml.DecodeError) *Error {
