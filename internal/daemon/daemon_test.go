@@ -1,0 +1,315 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/waxseal/waxseal/inbound"
+	"github.com/waxseal/waxseal/internal/milter"
+	"github.com/waxseal/waxseal/message"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const zone = `
+bank.example.        TXT "v=spf1 ip4:192.0.2.1 -all"
+bank.example.        MX 10 mx.bank.example.
+mx.bank.example.     A 192.0.2.1
+_dmarc.bank.example. TXT "v=DMARC1; p=reject"
+mild.example.        TXT "v=spf1 -all"
+_dmarc.mild.example. TXT "v=DMARC1; p=quarantine"
+`
+
+// site is a folder with a configuration, a zone and a key.
+type site struct {
+	t   *testing.T
+	dir string
+	log bytes.Buffer
+}
+
+func newSite(t *testing.T, extra string) *site {
+	s := &site{t: t, dir: t.TempDir()}
+	s.write("zone", zone)
+	s.write("key", strings.Repeat("k", 32))
+	s.write("waxseal.toml", `hostname = "mx.example.org"
+[dns]
+zones = ["`+s.dir+`/zone"]
+[milter]
+listen = "127.0.0.1:0"
+[tls_policy]
+listen = "unix:`+s.dir+`/policy"
+[state]
+directory = "`+s.dir+`"
+[[domain]]
+name = "example.org"
+selector = "wax1"
+key = "`+s.dir+`/key"
+`+extra)
+	return s
+}
+
+func (s *site) write(name, text string) {
+	s.t.Helper()
+	if err := os.WriteFile(filepath.Join(s.dir, name), []byte(text), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *site) daemon() *Daemon {
+	return &Daemon{ConfigFile: s.dir + "/waxseal.toml", Log: slog.New(slog.NewJSONHandler(&s.log, nil))}
+}
+
+// filter returns the filter of the configuration without a server.
+func (s *site) filter() *filter {
+	s.t.Helper()
+	d := s.daemon()
+	c, err := d.Check()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	st, err := newState(c, nil, "", nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	d.state.Store(st)
+	return &filter{state: d.state.Load, log: d.Log}
+}
+
+// judge hands a message to the filter and returns its answer; nil accepts.
+func (s *site) judge(f *filter, client, user, text string) *milter.Answer {
+	s.t.Helper()
+	header, body, _ := strings.Cut(text, "\r\n\r\n")
+	h, err := message.ParseHeader([]byte(header + "\r\n"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	m := &milter.Message{
+		Client: milter.Client{Addr: netip.MustParseAddr(client), Helo: "client.example"},
+		From:   "joe@bank.example", To: []string{"ann@example.org"}, Macros: new(milter.Macros), Header: h,
+	}
+	m.Macros.Set('M', "{auth_authen}", user, "i", "Q1")
+	tx, a := f.Begin(s.t.Context(), m)
+	if tx == nil {
+		return a
+	}
+	if _, err := tx.Write([]byte(body)); err != nil {
+		s.t.Fatal(err)
+	}
+	return tx.End(s.t.Context())
+}
+
+const spoofed = "Authentication-Results: mx.example.org; dmarc=pass\r\nAuthentication-Results: other.example; spf=pass\r\n" +
+	"From: boss@bank.example\r\n\r\nhello\r\n"
+
+func TestFilter(t *testing.T) {
+	const enforce = "[policy]\nmode = \"enforce\"\n"
+	for _, row := range []struct {
+		name, config, client, user, text string
+		want                             milter.Answer // of Insert, the beginning
+	}{
+		{"monitor", "", "203.0.113.9", "", spoofed,
+			milter.Answer{Delete: []int{0}, Insert: []byte("Authentication-Results: mx.example.org;")}},
+		{"enforce", enforce, "203.0.113.9", "", spoofed,
+			milter.Answer{Action: milter.Reject, Code: 550, Enhanced: "5.7.26"}},
+		{"genuine", enforce, "192.0.2.1", "", "From: boss@bank.example\r\n\r\nhello\r\n",
+			milter.Answer{Insert: []byte("Authentication-Results: mx.example.org;")}},
+		{"quarantine", enforce, "203.0.113.9", "", "From: boss@mild.example\r\n\r\nhello\r\n",
+			milter.Answer{Insert: []byte("Authentication-Results: mx.example.org;"), Quarantine: "DMARC policy of mild.example"}},
+		{"trusted-network", enforce, "127.0.0.1", "", "From: ann@example.org\r\n\r\nhello\r\n",
+			milter.Answer{Insert: []byte("DKIM-Signature: v=1; a=ed25519-sha256;")}},
+		{"authenticated", enforce, "203.0.113.9", "ann", "From: ann@sub.example.org\r\n\r\nhello\r\n",
+			milter.Answer{Insert: []byte("DKIM-Signature: v=1; a=ed25519-sha256;")}},
+		{"authenticated-as-stranger", enforce, "203.0.113.9", "ann", spoofed, milter.Answer{}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := newSite(t, row.config)
+			got := s.judge(s.filter(), row.client, row.user, row.text)
+			if got == nil {
+				got = &milter.Answer{}
+			}
+			if !bytes.HasPrefix(got.Insert, row.want.Insert) {
+				t.Errorf("inserts %q", got.Insert)
+			}
+			if got.Action == milter.Reject && !strings.Contains(got.Text, "bank.example") {
+				t.Errorf("says %q", got.Text)
+			}
+			got.Insert, got.Text = row.want.Insert, ""
+			if diff := cmp.Diff(*got, row.want); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestHeaderLimit(t *testing.T) {
+	for _, row := range []struct {
+		name, config string
+		want         milter.Action
+	}{
+		{"monitor", "", milter.Accept},
+		{"enforce", "[policy]\nmode = \"enforce\"\n", milter.Reject},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			f := newSite(t, row.config).filter()
+			m := &milter.Message{
+				Client: milter.Client{Addr: netip.MustParseAddr("203.0.113.9")}, Header: new(message.Header),
+				Limit: &message.Error{Reason: message.TooManyFields, Limit: 1, Field: 2},
+			}
+			tx, a := f.Begin(t.Context(), m)
+			if tx != nil {
+				a = tx.End(t.Context())
+			}
+			if a.Action != row.want {
+				t.Errorf("got %v, want %v", a, row.want)
+			}
+		})
+	}
+}
+
+// TestLogLine holds that a verdict is one line with what an operator asks for.
+func TestLogLine(t *testing.T) {
+	s := newSite(t, "")
+	s.judge(s.filter(), "203.0.113.9", "", spoofed)
+	var got map[string]any
+	if err := json.Unmarshal(s.log.Bytes(), &got); err != nil {
+		t.Fatalf("%v: %s", err, s.log.Bytes())
+	}
+	for key, want := range map[string]any{
+		"msg": "checked", "queue_id": "Q1", "client": "203.0.113.9", "spf": "fail", "dmarc": "fail",
+		"action": string(inbound.Accept), "would": string(inbound.Reject),
+	} {
+		if got[key] != want {
+			t.Errorf("%s: got %v, want %v", key, got[key], want)
+		}
+	}
+}
+
+func TestCheck(t *testing.T) {
+	for _, row := range []struct{ name, broken, want string }{
+		{"good", "", ""},
+		{"no-key", "key", "the key of example.org: open "},
+		{"no-zone", "zone", "open "},
+		{"no-config", "waxseal.toml", "open "},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := newSite(t, "")
+			if row.broken != "" {
+				os.Remove(filepath.Join(s.dir, row.broken))
+			}
+			_, err := s.daemon().Check()
+			if row.want == "" && err != nil || row.want != "" && (err == nil || !strings.HasPrefix(err.Error(), row.want)) {
+				t.Errorf("got %v, want %q", err, row.want)
+			}
+		})
+	}
+}
+
+// start runs a daemon and returns its addresses and the function that stops it.
+func start(t *testing.T, d *Daemon) ([]net.Addr, func()) {
+	t.Helper()
+	ready := make(chan []net.Addr, 1)
+	d.Ready = func(addrs []net.Addr) { ready <- addrs }
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx) }()
+	select {
+	case addrs := <-ready:
+		return addrs, func() {
+			cancel()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		}
+	case err := <-ended:
+		cancel()
+		t.Fatal(err)
+		return nil, nil
+	}
+}
+
+func ask(t *testing.T, at net.Addr, query string) string {
+	t.Helper()
+	conn, err := net.Dial(at.Network(), at.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "%d:%s,", len(query), query)
+	b := make([]byte, 100)
+	n, err := conn.Read(b)
+	if err != nil && err != io.EOF {
+		t.Fatal(err)
+	}
+	return string(b[:n])
+}
+
+func TestRun(t *testing.T) {
+	s := newSite(t, "")
+	// A socket that a dead process has left.
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: s.dir + "/policy", Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	l.Close()
+	addrs, stop := start(t, s.daemon())
+	if got := ask(t, addrs[1], "policy bank.example"); got != "6:OK may," {
+		t.Errorf("got %q", got)
+	}
+	if err := s.second(); err == nil {
+		t.Error("a second daemon took over the socket")
+	}
+	stop()
+	if _, err := net.Dial(addrs[0].Network(), addrs[0].String()); err == nil {
+		t.Error("still listening")
+	}
+}
+
+// second runs another daemon beside one that runs.
+func (s *site) second() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	d := s.daemon()
+	d.Log = slog.New(slog.DiscardHandler)
+	d.Ready = func([]net.Addr) { cancel() }
+	return d.Run(ctx)
+}
+
+func TestReload(t *testing.T) {
+	s := newSite(t, "")
+	d := s.daemon()
+	_, stop := start(t, d)
+	defer stop()
+	good, err := os.ReadFile(d.ConfigFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := d.state.Load()
+	for _, bad := range []string{"hostname = ", string(good) + "typo = 1\n", strings.Replace(string(good), "127.0.0.1:0", "127.0.0.1:1", 1),
+		strings.Replace(string(good), "/key", "/none", 1)} {
+		s.write("waxseal.toml", bad)
+		if err := d.Reload(); err == nil || d.state.Load() != before {
+			t.Errorf("took over %.40q: %v", bad, err)
+		}
+	}
+	s.write("waxseal.toml", string(good)+"[policy]\nmode = \"enforce\"\n")
+	if err := d.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	after := d.state.Load()
+	if after.policy.DMARC != inbound.Enforce || after.resolver != before.resolver {
+		t.Errorf("mode %s, cache kept %t", after.policy.DMARC, after.resolver == before.resolver)
+	}
+}
