@@ -23,6 +23,8 @@ type labCommand struct {
 	list     bool
 	asJSON   bool
 	html     string
+	records  string
+	domain   string
 }
 
 func newLab(std stdio) *cobra.Command {
@@ -35,11 +37,17 @@ configuration and no privileges, and leaves nothing behind.
 
 Each cell of the matrix is a conversation over sockets, under the controls of its
 column. The matrix is compared with the one that must come out: the exit code is
-0 only if all cells are as they must be.`
+0 only if all cells are as they must be.
+
+With --records and --domain the records of a domain of yours take the place of
+the attacked domain's, and the attacks that they leave open are shown with the
+record that would close each. Nothing is asked of the network: SPF records of
+others that yours includes are taken to list no host of the attacker's.`
 	cmd.Example = `  waxseal lab
   waxseal lab explain tls_stripped --control STARTTLS
   waxseal lab run --only dkim,tls_stripped --control all
-  waxseal lab --html lab.html`
+  waxseal lab --html lab.html
+  waxseal lab --records zone.db --domain example.org`
 	run, _ := newLabRun(std, "run")
 	run.Short = "Run the matrix, or a part of it"
 	run.Long = "Run every attack under every set of controls, or those that --only and\n--control name. It is what waxseal lab does by itself."
@@ -61,10 +69,15 @@ func newLabRun(std stdio, use string) (*cobra.Command, *labCommand) {
 	fs.BoolVar(&l.list, "list", false, "list the attacks and run none")
 	fs.BoolVar(&l.asJSON, "json", false, "print one JSON object")
 	fs.StringVar(&l.html, "html", "", "write the matrix with its conversations as one page into this `FILE`")
+	fs.StringVar(&l.records, "records", "", "attack the domain whose records are in this zone `FILE`, with --domain")
+	fs.StringVar(&l.domain, "domain", "", "the `DOMAIN` of --records")
 	return cmd, l
 }
 
 func (l *labCommand) run(ctx context.Context) error {
+	if l.records != "" || l.domain != "" {
+		return l.runRecords(ctx)
+	}
 	chosen, err := chooseAttacks(l.only)
 	if err != nil {
 		return err

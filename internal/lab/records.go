@@ -24,6 +24,9 @@ type Records struct {
 	MX     bool     // and takes mail
 	STS    bool     // announces an MTA-STS policy; what it says is not in DNS
 	TLSA   []string // of all its servers
+	// Hosted is set if an MX host is outside of the domain: whether that one has TLSA
+	// records is not in the file.
+	Hosted bool
 
 	texts    []string // records of types that say something about senders
 	included []string // domains outside that its SPF records lead to
@@ -71,6 +74,7 @@ func (rs *Records) add(rr dns.RR) {
 		rs.Signed = rs.Signed || apex
 	case *dns.MX:
 		rs.MX = rs.MX || apex && rr.Mx != "."
+		rs.Hosted = rs.Hosted || apex && rr.Mx != "." && !dns.IsSubDomain(rs.Domain+".", rr.Mx)
 	case *dns.TLSA:
 		rs.TLSA = append(rs.TLSA, strings.TrimPrefix(rr.String(), rr.Hdr.String()))
 	case *dns.TXT:

@@ -17,7 +17,7 @@ func All() []*lab.Attack {
 		spfLegit(), spfLegitESP(), spfForwarded(),
 		spfSpoofedMailFrom(), spfOwnEnvelope(), spfHelo(), spfPlusAll(), spfSharedRange(),
 		// DKIM.
-		dkimBodyChanged(), dkimSecondSubject(), dkimSecondFrom(), dkimLengthAppend(), dkimForeignDomain(),
+		dkimForged(), dkimBodyChanged(), dkimSecondSubject(), dkimSecondFrom(), dkimLengthAppend(), dkimForeignDomain(),
 		dkimReplay(), dkimWeakKey(), dkimRevokedKey(), dkimExpired(),
 		// DMARC.
 		dmarcSubdomain(), dmarcNoSuchSubdomain(), dmarcTwoAuthors(), dmarcPolicyNone(), dmarcPublicSuffix(),
