@@ -127,7 +127,8 @@ usage; 3 --fail-on matched.`,
 	})
 	root.AddCommand(
 		newVerify(std), newSign(std), newSeal(std), newSPF(std), newDNS(std),
-		newDANE(std), newMTASTS(std), newTLSPolicy(std), newSend(std), newLab(std), newVersion(std), newMan(std),
+		newDANE(std), newMTASTS(std), newTLSPolicy(std), newSend(std), newLab(std),
+		newServe(std), newConfig(std), newVersion(std), newMan(std),
 	)
 	return root
 }

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/waxseal/waxseal/internal/config"
+	"github.com/waxseal/waxseal/internal/daemon"
+)
+
+// defaultConfig is where the configuration is looked for.
+const defaultConfig = "/etc/waxseal/waxseal.toml"
+
+type serveCommand struct {
+	std   stdio
+	file  string
+	check bool
+}
+
+func newServe(std stdio) *cobra.Command {
+	s := &serveCommand{std: std}
+	cmd := &cobra.Command{
+		Use:   "serve [--config FILE] [--check]",
+		Short: "Filter a mail server's mail and tell it TLS policies",
+		Long: `Serve beside a mail server: a mail filter (milter) that checks what comes from
+others and signs what is ours, and a map of TLS policies (socketmap) for what
+Postfix sends. Everything is in one TOML file; waxseal config explain shows every
+key with its default.
+
+A first install refuses nothing: with mode = "monitor", the default, results are
+written into the messages and the log, and what enforcing would have done is
+logged with them.
+
+SIGHUP reads the file again; if anything is wrong with it, the old configuration
+stays in force and the log says why. SIGTERM lets the messages under way finish.
+The log goes to standard error, one JSON object a line.`,
+		Example: `  waxseal serve --check
+  waxseal serve --config ./waxseal.toml`,
+		Args: exactArgs(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd.Context()) },
+	}
+	configFlag(cmd, &s.file)
+	cmd.Flags().BoolVar(&s.check, "check", false, "read the configuration and all that it names, say what is wrong, and serve nothing")
+	return cmd
+}
+
+func configFlag(cmd *cobra.Command, file *string) {
+	cmd.Flags().StringVar(file, "config", defaultConfig, "configuration `FILE`")
+}
+
+func (s *serveCommand) run(ctx context.Context) error {
+	d := &daemon.Daemon{ConfigFile: s.file, Credentials: os.Getenv("CREDENTIALS_DIRECTORY")}
+	c, err := d.Check()
+	if err != nil {
+		return configError(s.std, err)
+	}
+	if s.check {
+		fmt.Fprintf(s.std.out, "%s: ok\n", s.file)
+		return nil
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Log.Level)); err != nil {
+		return fail(err)
+	}
+	d.Log = slog.New(slog.NewJSONHandler(s.std.err, &slog.HandlerOptions{Level: level}))
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+	defer stop()
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	go reload(ctx, hup, d)
+	if err := d.Run(ctx); err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
+// reload reads the configuration again at each signal.
+func reload(ctx context.Context, hup <-chan os.Signal, d *daemon.Daemon) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hup:
+		}
+		if err := d.Reload(); err != nil {
+			d.Log.Error("configuration not reloaded, the old one stays in force", "error", err.Error())
+			continue
+		}
+		d.Log.Info("configuration reloaded")
+	}
+}
+
+// configError says all that is wrong with a configuration, a line each.
+func configError(std stdio, err error) error {
+	var list interface{ Unwrap() []error }
+	if errors.As(err, &list) {
+		all := list.Unwrap()
+		for _, e := range all[:len(all)-1] {
+			fmt.Fprintf(std.err, "waxseal: %s\n", oneLine(e.Error()))
+		}
+		err = all[len(all)-1]
+	}
+	var one *config.Error
+	switch {
+	case errors.As(err, &one):
+		return fail(err, "waxseal config explain lists every key")
+	case errors.Is(err, os.ErrNotExist):
+		return fail(err, "--config names the configuration file; a domain's key is a file of its own")
+	}
+	return fail(err)
+}
+
+func newConfig(std stdio) *cobra.Command {
+	cmd := &cobra.Command{Use: "config", Short: "Explain the configuration of serve"}
+	var file string
+	var asJSON bool
+	explain := &cobra.Command{
+		Use:   "explain [--config FILE] [--json]",
+		Short: "Show every value, its default and where it came from",
+		Long: `Show every key of the configuration file with its value, its default where the
+file says otherwise, and the line that sets it. Without a file at the default
+place, the defaults are shown with what each key means.`,
+		Args: exactArgs(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := config.Load(file)
+			if errors.Is(err, os.ErrNotExist) && !cmd.Flags().Changed("config") {
+				c, err = config.Default(), nil
+			}
+			if err != nil {
+				return configError(std, err)
+			}
+			return explainConfig(std, c, asJSON)
+		},
+	}
+	configFlag(explain, &file)
+	explain.Flags().BoolVar(&asJSON, "json", false, "print a JSON object")
+	cmd.AddCommand(explain)
+	return cmd
+}
+
+func explainConfig(std stdio, c *config.Config, asJSON bool) error {
+	values := c.Values()
+	if asJSON {
+		enc := json.NewEncoder(std.out)
+		enc.SetEscapeHTML(false)
+		return enc.Encode(struct {
+			Values []config.Value `json:"values"`
+		}{values})
+	}
+	docs := map[string]string{}
+	for _, k := range config.Keys() {
+		docs[k.Name] = k.Doc
+	}
+	for _, v := range values {
+		fmt.Fprintf(std.out, "%s = %s\n", v.Key, v.Value)
+		if doc := docs[v.Key]; doc != "" {
+			fmt.Fprintf(std.out, "    %s\n", doc)
+		}
+		switch {
+		case v.File == "":
+			fmt.Fprintf(std.out, "    (default)\n")
+		case v.Default == "" || v.Default == v.Value:
+			fmt.Fprintf(std.out, "    (%s:%d)\n", v.File, v.At.Line)
+		default:
+			fmt.Fprintf(std.out, "    (%s:%d; default %s)\n", v.File, v.At.Line, v.Default)
+		}
+	}
+	return nil
+}
