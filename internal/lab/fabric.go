@@ -22,8 +22,8 @@ type dialer struct {
 	direct bool // past the attacker on the path
 }
 
-// smtpPort is where the client's address goes ahead of the conversation, in a
-// PROXY header: all real connections are from 127.0.0.1.
+// smtpPort is that of all mail servers. What is dialled there begins with a PROXY
+// header that says who the client is: all real connections are from 127.0.0.1.
 const smtpPort = "25"
 
 func (d dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {

@@ -121,7 +121,7 @@ func (s *Stage) listen(serve func(net.Listener)) (string, error) {
 	return l.Addr().String(), nil
 }
 
-// Host makes a host of the story reachable.
+// host makes a host of the story reachable.
 func (s *Stage) host(address string, serve func(net.Listener)) error {
 	at, err := s.listen(serve)
 	if err == nil {
