@@ -58,7 +58,7 @@ lint() { go vet ./... && "$tools/staticcheck" ./... && (cd bench && go vet ./...
 tidy() { go mod tidy -diff && (cd bench && go mod tidy -diff); }
 tests() { go test -count=1 ./... && (cd bench && go test -count=1 ./...); }
 # The packages that start goroutines of their own.
-concurrent=(./resolver/... ./spf ./dkim ./arc ./dmarc ./inbound ./outbound ./smtp ./cmd/waxseal)
+concurrent=(./resolver/... ./spf ./dkim ./arc ./dmarc ./inbound ./outbound ./smtp ./internal/lab/... ./cmd/waxseal)
 race() { CGO_ENABLED=1 go test -race -count=1 "${concurrent[@]}"; }
 cross() {
 	local os arch
