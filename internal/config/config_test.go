@@ -71,10 +71,14 @@ func TestModes(t *testing.T) {
 func TestErrors(t *testing.T) {
 	const head = "hostname = \"mx.example.org\"\nmilter.listen = \"127.0.0.1:8891\"\n"
 	for _, row := range []struct{ name, text, want string }{
-		{"unknown-key", head + "[tls_policy]\nlisten = \"127.0.0.1:1\"\n[policy]\nmodes = \"enforce\"\n",
-			`w.toml:6:1: policy.modes: this key is not known; did you mean "mode"?`},
-		{"unknown-table", head + "[tls-policy]\nlisten = \"127.0.0.1:1\"\n",
-			`w.toml:3:2: tls-policy: this key is not known; did you mean "tls_policy"?`},
+		{
+			"unknown-key", head + "[tls_policy]\nlisten = \"127.0.0.1:1\"\n[policy]\nmodes = \"enforce\"\n",
+			`w.toml:6:1: policy.modes: this key is not known; did you mean "mode"?`,
+		},
+		{
+			"unknown-table", head + "[tls-policy]\nlisten = \"127.0.0.1:1\"\n",
+			`w.toml:3:2: tls-policy: this key is not known; did you mean "tls_policy"?`,
+		},
 		{"unknown-top", "hostnam = \"a.b\"\n" + head, `w.toml:1:1: hostnam: this key is not known; did you mean "hostname"?`},
 		{"in-array", head + "[[domain]]\nnmae = \"a.b\"\n", `w.toml:4:1: domain.nmae: this key is not known; did you mean "name"?`},
 		{"wrong-table", head + "[dns]\ntrusted_networks = []\n", `w.toml:4:1: dns.trusted_networks: this key is not known; did you mean "trust_anchor"?`},
@@ -99,8 +103,10 @@ func TestErrors(t *testing.T) {
 		{"contradiction", head + "[dns]\nrecursive = true\nservers = [\"192.0.2.1\"]\n", `w.toml:5:1: dns.servers: recursive asks`},
 		{"no-key", head + "[[domain]]\nname = \"a.b\"\nselector = \"s\"\n", `w.toml:3:3: domain[0]: a.b needs key`},
 		{"no-selector", head + "[[domain]]\nname = \"a.b\"\nkey = \"k\"\n", `w.toml:3:3: domain[0]: a.b needs a selector`},
-		{"same-key", head + "[[domain]]\nname = \"a.b\"\nselector = \"s\"\nkey = \"k\"\n[[domain]]\nname = \"A.B\"\nselector = \"s\"\nkey = \"k\"\n",
-			`w.toml:9:1: domain[1].selector: s._domainkey.a.b is there twice`},
+		{
+			"same-key", head + "[[domain]]\nname = \"a.b\"\nselector = \"s\"\nkey = \"k\"\n[[domain]]\nname = \"A.B\"\nselector = \"s\"\nkey = \"k\"\n",
+			`w.toml:9:1: domain[1].selector: s._domainkey.a.b is there twice`,
+		},
 		{"credential", head + "[[domain]]\nname = \"a.b\"\nselector = \"s\"\nkey = \"credential:../k\"\n", `w.toml:6:1: domain[0].key: `},
 		{"too-large", strings.Repeat("#", MaxFile+1), "w.toml: larger than"},
 	} {

@@ -119,18 +119,30 @@ func TestFilter(t *testing.T) {
 		name, config, client, user, text string
 		want                             milter.Answer // of Insert, the beginning
 	}{
-		{"monitor", "", "203.0.113.9", "", spoofed,
-			milter.Answer{Delete: []int{0}, Insert: []byte("Authentication-Results: mx.example.org;")}},
-		{"enforce", enforce, "203.0.113.9", "", spoofed,
-			milter.Answer{Action: milter.Reject, Code: 550, Enhanced: "5.7.26"}},
-		{"genuine", enforce, "192.0.2.1", "", "From: boss@bank.example\r\n\r\nhello\r\n",
-			milter.Answer{Insert: []byte("Authentication-Results: mx.example.org;")}},
-		{"quarantine", enforce, "203.0.113.9", "", "From: boss@mild.example\r\n\r\nhello\r\n",
-			milter.Answer{Insert: []byte("Authentication-Results: mx.example.org;"), Quarantine: "DMARC policy of mild.example"}},
-		{"trusted-network", enforce, "127.0.0.1", "", "From: ann@example.org\r\n\r\nhello\r\n",
-			milter.Answer{Insert: []byte("DKIM-Signature: v=1; a=ed25519-sha256;")}},
-		{"authenticated", enforce, "203.0.113.9", "ann", "From: ann@sub.example.org\r\n\r\nhello\r\n",
-			milter.Answer{Insert: []byte("DKIM-Signature: v=1; a=ed25519-sha256;")}},
+		{
+			"monitor", "", "203.0.113.9", "", spoofed,
+			milter.Answer{Delete: []int{0}, Insert: []byte("Authentication-Results: mx.example.org;")},
+		},
+		{
+			"enforce", enforce, "203.0.113.9", "", spoofed,
+			milter.Answer{Action: milter.Reject, Code: 550, Enhanced: "5.7.26"},
+		},
+		{
+			"genuine", enforce, "192.0.2.1", "", "From: boss@bank.example\r\n\r\nhello\r\n",
+			milter.Answer{Insert: []byte("Authentication-Results: mx.example.org;")},
+		},
+		{
+			"quarantine", enforce, "203.0.113.9", "", "From: boss@mild.example\r\n\r\nhello\r\n",
+			milter.Answer{Insert: []byte("Authentication-Results: mx.example.org;"), Quarantine: "DMARC policy of mild.example"},
+		},
+		{
+			"trusted-network", enforce, "127.0.0.1", "", "From: ann@example.org\r\n\r\nhello\r\n",
+			milter.Answer{Insert: []byte("DKIM-Signature: v=1; a=ed25519-sha256;")},
+		},
+		{
+			"authenticated", enforce, "203.0.113.9", "ann", "From: ann@sub.example.org\r\n\r\nhello\r\n",
+			milter.Answer{Insert: []byte("DKIM-Signature: v=1; a=ed25519-sha256;")},
+		},
 		{"authenticated-as-stranger", enforce, "203.0.113.9", "ann", spoofed, milter.Answer{}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -297,8 +309,10 @@ func TestReload(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := d.state.Load()
-	for _, bad := range []string{"hostname = ", string(good) + "typo = 1\n", strings.Replace(string(good), "127.0.0.1:0", "127.0.0.1:1", 1),
-		strings.Replace(string(good), "/key", "/none", 1)} {
+	for _, bad := range []string{
+		"hostname = ", string(good) + "typo = 1\n", strings.Replace(string(good), "127.0.0.1:0", "127.0.0.1:1", 1),
+		strings.Replace(string(good), "/key", "/none", 1),
+	} {
 		s.write("waxseal.toml", bad)
 		if err := d.Reload(); err == nil || d.state.Load() != before {
 			t.Errorf("took over %.40q: %v", bad, err)

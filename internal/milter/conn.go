@@ -172,8 +172,10 @@ func (c *conn) negotiate(data []byte) error {
 	c.actions = binary.BigEndian.Uint32(data[4:]) & wantActions
 	c.flags = binary.BigEndian.Uint32(data[8:]) & wantFlags
 	if version < minVersion || c.actions&needActions != needActions {
-		return &Error{Reason: BadOffer, Command: cmdNegotiate,
-			Detail: fmt.Sprintf("version %d, actions %#x: header fields must be added and deleted", version, binary.BigEndian.Uint32(data[4:]))}
+		return &Error{
+			Reason: BadOffer, Command: cmdNegotiate,
+			Detail: fmt.Sprintf("version %d, actions %#x: header fields must be added and deleted", version, binary.BigEndian.Uint32(data[4:])),
+		}
 	}
 	c.negotiated = true
 	var reply []byte
