@@ -23,25 +23,25 @@ func against(domain string) (sender, receiver []weakness) {
 	policy := "_mta-sts." + domain + `. TXT "v=STSv1; id=1;" and a policy with mode: enforce at https://mta-sts.` + domain + "/"
 	tlsa := "_25._tcp.(each MX host). TLSA 3 1 1 (its key; waxseal dane --make), in a signed zone"
 	return []weakness{
-			{spfSpoofedMailFrom(), domain + `. TXT "v=spf1 (your hosts) -all" and ` + reject},
-			{spfOwnEnvelope(), reject},
-			{spfHelo(), domain + `. TXT "v=spf1 (your hosts) -all" and ` + reject},
-			{dkimForeignDomain(), reject},
-			{dmarcSubdomain(), "_dmarc." + domain + `. TXT "v=DMARC1; p=reject; sp=reject"`},
-			{dmarcNoSuchSubdomain(), "_dmarc." + domain + `. TXT "v=DMARC1; p=reject; np=reject"`},
-			{dmarcTwoAuthors(), reject},
-			{dnsRemovedPolicy(), sign + "; then " + reject},
-			{dnsStrippedSignatures(), sign},
-			{dnsReplacedKey(), sign},
-		}, []weakness{
-			{tlsStripped(), policy + "; or " + tlsa},
-			{tlsSelfSigned(), policy + "; or " + tlsa},
-			{tlsRogueCA(), tlsa},
-			{tlsFakeMX(), policy + "; or " + sign},
-			{tlsPolicyBlocked(), tlsa},
-			{dnsPoisonedMX(), policy + "; or " + sign},
-			{dnsDeniedTLSA(), policy + "; or " + tlsa},
-		}
+		{spfSpoofedMailFrom(), domain + `. TXT "v=spf1 (your hosts) -all" and ` + reject},
+		{spfOwnEnvelope(), reject},
+		{spfHelo(), domain + `. TXT "v=spf1 (your hosts) -all" and ` + reject},
+		{dkimForeignDomain(), reject},
+		{dmarcSubdomain(), "_dmarc." + domain + `. TXT "v=DMARC1; p=reject; sp=reject"`},
+		{dmarcNoSuchSubdomain(), "_dmarc." + domain + `. TXT "v=DMARC1; p=reject; np=reject"`},
+		{dmarcTwoAuthors(), reject},
+		{dnsRemovedPolicy(), sign + "; then " + reject},
+		{dnsStrippedSignatures(), sign},
+		{dnsReplacedKey(), sign},
+	}, []weakness{
+		{tlsStripped(), policy + "; or " + tlsa},
+		{tlsSelfSigned(), policy + "; or " + tlsa},
+		{tlsRogueCA(), tlsa},
+		{tlsFakeMX(), policy + "; or " + sign},
+		{tlsPolicyBlocked(), tlsa},
+		{dnsPoisonedMX(), policy + "; or " + sign},
+		{dnsDeniedTLSA(), policy + "; or " + tlsa},
+	}
 }
 
 type weakness struct {
