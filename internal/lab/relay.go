@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 
@@ -39,9 +40,12 @@ func (r *relaySession) Data(ctx context.Context, text io.Reader) *smtp.Reply {
 // Reset implements smtp.Session.
 func (r *relaySession) Reset() {}
 
+// relayed is the way of a message: who sends it, and where it is passed on.
+type relayed struct{ from, at Host }
+
 // via sends a message to a host, which passes it on to the
 // clinic, and returns what the clinic said and did.
-func (s *Stage) via(ctx context.Context, at Host, mailFrom string, raw []byte, pass func(ctx context.Context, from string, raw []byte) (*Receipt, error)) (*Receipt, error) {
+func (s *Stage) via(ctx context.Context, way relayed, mailFrom string, raw []byte, pass func(ctx context.Context, from string, raw []byte) (*Receipt, error)) (*Receipt, error) {
 	var last *Receipt
 	var failed error
 	h := smtp.HandlerFunc(func(context.Context, *smtp.Conn) (smtp.Session, *smtp.Reply) {
@@ -52,11 +56,11 @@ func (s *Stage) via(ctx context.Context, at Host, mailFrom string, raw []byte, p
 			return last.Reply
 		}}, nil
 	})
-	if err := s.serveSMTP(at.IP, s.server(at.Helo, nil, h)); err != nil {
+	if err := s.serveSMTP(way.at.IP, s.server(way.at.Helo, nil, h)); err != nil {
 		return nil, err
 	}
 	// The reply of the host comes after pass has returned, and orders the two.
-	if _, err := s.send(ctx, BankOut, at.IP, mailFrom, raw); err != nil {
+	if _, err := s.send(ctx, way.from, way.at.IP, mailFrom, raw); err != nil {
 		return nil, err
 	}
 	return last, failed
@@ -66,7 +70,7 @@ func (s *Stage) via(ctx context.Context, at Host, mailFrom string, raw []byte, p
 // passes it on as it is with its reverse-path.
 func (s *Stage) Forward(ctx context.Context, mailFrom string, raw []byte) (*Receipt, error) {
 	s.Say("%s sends a message to ann@%s, which is forwarded", s.World.Bank, Alumni)
-	return s.via(ctx, AlumniOut, mailFrom, raw, func(ctx context.Context, from string, raw []byte) (*Receipt, error) {
+	return s.via(ctx, relayed{BankOut, AlumniOut}, mailFrom, raw, func(ctx context.Context, from string, raw []byte) (*Receipt, error) {
 		return s.Inject(ctx, AlumniOut, from, raw)
 	})
 }
@@ -76,14 +80,18 @@ type MailingList struct {
 	Domain string
 	Host   Host
 	Key    dkim.Key
+	// Poster is who writes to it; the zero Host means the bank's.
+	Poster Host
 }
 
-// Post sends a message from the bank's host to a mailing list, which puts its
+func (l *MailingList) poster() Host { return cmp.Or(l.Poster, BankOut) }
+
+// Post sends a message under the bank's reverse-path to a mailing list, which puts its
 // name into the subject and a line below the body, seals the result and sends it
 // under a reverse-path of its own.
 func (s *Stage) Post(ctx context.Context, l MailingList, raw []byte) (*Receipt, error) {
-	s.Say("%s writes to the mailing list talk@%s", s.World.Bank, l.Domain)
-	return s.via(ctx, l.Host, "service@"+s.World.Bank, raw, func(ctx context.Context, from string, raw []byte) (*Receipt, error) {
+	s.Say("%s writes to the mailing list talk@%s", who(l.poster()), l.Domain)
+	return s.via(ctx, relayed{l.poster(), l.Host}, "service@"+s.World.Bank, raw, func(ctx context.Context, from string, raw []byte) (*Receipt, error) {
 		changed, err := s.Remail(ctx, l, from, raw)
 		if err != nil {
 			return nil, err
@@ -96,7 +104,7 @@ func (s *Stage) Post(ctx context.Context, l MailingList, raw []byte) (*Receipt, 
 func (s *Stage) Remail(ctx context.Context, l MailingList, from string, raw []byte) ([]byte, error) {
 	id := "mx." + l.Domain
 	checker := &inbound.Checker{Resolver: s.Resolver, AuthServID: id}
-	env := inbound.Envelope{RemoteAddr: addr(BankIP), Helo: BankOut.Helo, MailFrom: from}
+	env := inbound.Envelope{RemoteAddr: addr(l.poster().IP), Helo: l.poster().Helo, MailFrom: from}
 	v, err := checker.Check(ctx, env, bytes.NewReader(raw))
 	if err != nil {
 		return nil, err

@@ -22,7 +22,7 @@ func All() []*lab.Attack {
 		// DMARC.
 		dmarcSubdomain(), dmarcNoSuchSubdomain(), dmarcTwoAuthors(), dmarcPolicyNone(), dmarcPublicSuffix(),
 		// ARC and results.
-		arcTrustedList(), arcUnknownList(), arcForgedChain(), arcOwnSeal(), arcChangedAfter(),
+		arcTrustedList(), arcUnknownList(), arcHonestFail(), arcForgedChain(), arcOwnSeal(), arcChangedAfter(),
 		headerForgedResults(), headerResultsInDomain(),
 		// What authentication leaves open.
 		beyondDisplayName(), beyondBoss(), beyondLookalike(), beyondReplyTo(), beyondSameESP(),
