@@ -45,6 +45,7 @@ type Cache struct {
 	once   sync.Once
 	seed   maphash.Seed
 	shards []shard
+	chains chains
 }
 
 var (
@@ -72,8 +73,9 @@ func (c *Cache) init() {
 	}
 	c.seed = maphash.MakeSeed()
 	c.shards = make([]shard, n)
+	c.chains.init()
 	for i := range c.shards {
-		c.shards[i].init(limit / int64(n))
+		c.shards[i].init(limit/int64(n), int64(n), &c.chains)
 	}
 }
 
@@ -126,7 +128,7 @@ func (c *Cache) Lookup(ctx context.Context, name string, t Type) (*Answer, error
 // Stats returns the counts at this moment.
 func (c *Cache) Stats() CacheStats {
 	c.once.Do(c.init)
-	var st CacheStats
+	st := CacheStats{Bytes: c.chains.bytes.Load()}
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.mu.RLock()
@@ -162,6 +164,8 @@ type shard struct {
 	hand      int
 	bytes     int64
 	limit     int64
+	chains    *chains
+	peers     int64 // shards that the chains are divided among
 	evictions uint64
 	flights   map[Question]*flight
 
@@ -169,10 +173,15 @@ type shard struct {
 	_            [64]byte // no false sharing with the next shard
 }
 
-func (s *shard) init(limit int64) {
+func (s *shard) init(limit, peers int64, c *chains) {
 	s.entries = map[Question]*entry{}
 	s.flights = map[Question]*flight{}
-	s.limit = limit
+	s.limit, s.peers, s.chains = limit, peers, c
+}
+
+// room reports whether size bytes more are within the limit.
+func (s *shard) room(size int64) bool {
+	return s.bytes+size+s.chains.bytes.Load()/s.peers <= s.limit
 }
 
 // get returns what is remembered and has not expired, else nil.
@@ -205,7 +214,8 @@ func (s *shard) put(e *entry, now time.Time) {
 	if e.size > s.limit/entryShare {
 		return
 	}
-	for s.bytes+e.size > s.limit {
+	s.chains.hold(e.chain(), 1)
+	for !s.room(e.size) && len(s.ring) > 0 {
 		s.evict(now)
 	}
 	e.index = len(s.ring)
@@ -240,4 +250,5 @@ func (s *shard) remove(e *entry) {
 	s.ring = s.ring[:last]
 	delete(s.entries, e.q)
 	s.bytes -= e.size
+	s.chains.hold(e.chain(), -1)
 }

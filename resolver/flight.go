@@ -130,7 +130,8 @@ const (
 	recordWeight = 120 // headers, slices and interface of a record and of its decoded value
 )
 
-// size estimates the memory that an answer takes, its decoded values included.
+// size estimates the memory that an answer takes, its decoded values included
+// and its chain not.
 func (a *Answer) size() int64 {
 	n := answerWeight + 2*len(a.Name) + len(a.Reason)
 	for _, rr := range a.Records {
@@ -142,16 +143,6 @@ func (a *Answer) size() int64 {
 		}
 		for _, rr := range a.Proof.Authority {
 			n += recordWeight + 2*dns.Len(rr)
-		}
-	}
-	for i := range a.Chain {
-		l := &a.Chain[i]
-		n += recordWeight + len(l.Zone) + len(l.Reason)
-		for _, s := range l.DS {
-			n += 16 + len(s)
-		}
-		for _, s := range l.Keys {
-			n += 16 + len(s)
 		}
 	}
 	return int64(n)
