@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -54,8 +55,11 @@ func (s *labServe) run(ctx context.Context) (err error) {
 		}
 	}()
 	p := newPrinter(s.std.out)
+	var printing sync.Mutex // verdicts come from the goroutines of the servers
 	served, err := lab.Serve(ctx, w, columns[0], func(e lab.Event) {
 		if e.Kind == lab.KindVerdict {
+			printing.Lock()
+			defer printing.Unlock()
 			p.line("")
 			printEvent(p, &e)
 		}
@@ -63,7 +67,10 @@ func (s *labServe) run(ctx context.Context) (err error) {
 	if err != nil {
 		return fail(err)
 	}
-	if err := s.describe(p, served, columns[0], dir); err != nil {
+	printing.Lock()
+	err = s.describe(p, served, columns[0], dir)
+	printing.Unlock()
+	if err != nil {
 		served.Close()
 		return fail(err)
 	}
