@@ -6,8 +6,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"sync"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"github.com/waxseal/waxseal/internal/lab"
