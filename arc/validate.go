@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/waxseal/waxseal/dkim"
@@ -170,7 +171,9 @@ func (p *Pending) hash(h *message.Header, c chain) {
 	x := dkim.NewHeaderIndex(h)
 	defer x.Release()
 	seals := sha256.New()
-	buf := make([]byte, 0, 4<<10)
+	pooled := buffers.Get().(*[]byte)
+	defer buffers.Put(pooled)
+	buf := *pooled
 	for i := range c.sets {
 		s := &c.sets[i]
 		if ams := &p.hops[i].ams; ams.sig != nil {
@@ -189,7 +192,16 @@ func (p *Pending) hash(h *message.Header, c chain) {
 		buf = dkim.AppendField(buf[:0], s.as.field, dkim.Relaxed)
 		seals.Write(buf)
 	}
+	if cap(buf) <= maxBuffer {
+		*pooled = buf
+	}
 }
+
+// buffers are for canonical fields; one that a huge field has made larger than
+// maxBuffer is not kept.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
+
+const maxBuffer = 64 << 10
 
 // Wait returns the verdict. It is to be called once the body was closed; it
 // waits for the keys.

@@ -35,6 +35,7 @@ type Session struct {
 		time                  dnsTime
 		spf, dkim, arc, dmarc budget
 	}
+	spf        spf.Checker
 	mail, helo spf.Evaluation
 	body       dkim.Body
 	dkim       *dkim.Pending
@@ -87,18 +88,21 @@ func (s *Session) startHeader(c *Checker, t *dnsTime, keep time.Duration) {
 // startSPF checks MAIL FROM and HELO in the background.
 func (s *Session) startSPF(b *budget) {
 	c := s.checker
-	sc := spf.Checker{Resolver: b, Receiver: c.receiver(), Time: c.Time, Records: c.SPFRecords, Trace: c.Trace}
-	args := spf.Args{IP: s.env.RemoteAddr, Helo: s.env.Helo, MailFrom: s.env.MailFrom}
+	s.spf = spf.Checker{Resolver: b, Receiver: c.receiver(), Time: c.Time, Records: c.SPFRecords, Trace: c.Trace}
 	s.wg.Go(func() {
 		defer s.recover()
-		s.mail = sc.CheckHost(s.ctx, args)
+		s.mail = s.spf.CheckHost(s.ctx, s.spfArgs())
 	})
-	if args.MailFrom != "" && args.Helo != "" && args.IP.IsValid() {
+	if s.env.MailFrom != "" && s.env.Helo != "" && s.env.RemoteAddr.IsValid() {
 		s.wg.Go(func() {
 			defer s.recover()
-			s.helo = sc.CheckHelo(s.ctx, args) // RFC 7208, Section 2.3
+			s.helo = s.spf.CheckHelo(s.ctx, s.spfArgs()) // RFC 7208, Section 2.3
 		})
 	}
+}
+
+func (s *Session) spfArgs() spf.Args {
+	return spf.Args{IP: s.env.RemoteAddr, Helo: s.env.Helo, MailFrom: s.env.MailFrom}
 }
 
 // recover keeps a fault in one message from ending the process.
