@@ -42,6 +42,9 @@ func (l *lookup) alias(ctx context.Context, n name, answer sets) (name, bool, er
 		if set.typ != dns.TypeDNAME || len(set.rrs) == 0 || set.owner == n || !n.under(set.owner) {
 			continue
 		}
+		if top, ok := l.v.anchors.closest(n); ok && len(set.owner) < len(top) {
+			continue // it may be unsigned there, and would lead out of a zone that is trusted
+		}
 		return l.dname(ctx, n, set)
 	}
 	set := answer.records(n, dns.TypeCNAME)
