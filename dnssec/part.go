@@ -184,10 +184,14 @@ func (l *lookup) noCloser(n, encloser name, c *cut) (denied, *fault) {
 	}
 	d, ok, f := records.noCloser(n, encloser)
 	if f == nil && !ok {
-		f = faultf(dns.ExtendedErrorCodeNSECMissing,
-			"the answer for %s comes from a wildcard, and zone %s does not prove that the name itself does not exist", n, c.zone)
+		f = unprovenWildcard(n, c.zone)
 	}
 	return d, f
+}
+
+func unprovenWildcard(n, zone name) *fault {
+	return faultf(dns.ExtendedErrorCodeNSECMissing,
+		"the answer for %s comes from a wildcard, and zone %s does not prove that the name itself does not exist", n, zone)
 }
 
 // denials verifies the NSEC and NSEC3 records of the reply.

@@ -35,12 +35,12 @@ func (s *survey) run(ctx context.Context) (*cut, error) {
 	if set := answer.records(s.zone, dns.TypeDS); set != nil {
 		return s.signed(ctx, set)
 	}
-	if c := s.alias(answer); c != nil {
-		return c, nil
-	}
 	authority, f := group(reply.Ns)
 	if f != nil {
 		return s.broken(f), nil
+	}
+	if c := s.alias(answer, authority); c != nil {
+		return c, nil
 	}
 	return s.unsigned(authority), nil
 }
@@ -141,7 +141,7 @@ func (s *survey) stripped() (*cut, error) {
 
 // alias recognises a name that is an alias in the parent zone, or below one of
 // a whole tree: no zone begins there. It returns nil if there is no alias.
-func (s *survey) alias(answer sets) *cut {
+func (s *survey) alias(answer, authority sets) *cut {
 	set, kind := answer.records(s.zone, dns.TypeCNAME), notCut
 	for i := range answer {
 		d := &answer[i]
@@ -153,10 +153,28 @@ func (s *survey) alias(answer sets) *cut {
 		return nil
 	}
 	p, f := s.verify(set, s.parent.keys)
+	if f == nil && p.encloser != "" {
+		f = s.expanded(set, &p, authority)
+	}
 	if f != nil {
 		return s.broken(f)
 	}
 	return &cut{kind: kind, zone: s.zone, expires: p.expires}
+}
+
+// expanded proves that an alias had to come from a wildcard. Otherwise one that
+// is replayed at a delegation would hide it for as long as the wildcard lasts.
+func (s *survey) expanded(set *rrset, p *proof, authority sets) *fault {
+	records, f := s.collect(authority, s.parent.keys)
+	if f != nil {
+		return f
+	}
+	d, ok, f := records.noCloser(set.owner, p.encloser)
+	if f == nil && !ok {
+		f = unprovenWildcard(set.owner, s.parent.zone)
+	}
+	p.expires = earlier(p.expires, d.expires)
+	return f
 }
 
 // unsigned judges the proof that there are no DS records (RFC 4035, Section
