@@ -83,9 +83,6 @@ func (l *lookup) run(ctx context.Context) (*resolver.Answer, error) {
 				}
 				continue
 			}
-			if err == nil {
-				l.keepDenials()
-			}
 			return l.finish(rcode, err)
 		}
 		n = target

@@ -157,7 +157,7 @@ func (l *lookup) prove(set *rrset, c *cut) error {
 		}
 		if f == nil {
 			p.expires = earlier(p.expires, d.expires)
-			l.keepDenials()
+			l.keepDenials(c)
 		}
 	}
 	switch {
@@ -228,8 +228,13 @@ func (l *lookup) negative(ctx context.Context, n name) (resolver.RCode, error) {
 	case c.kind != signedZone:
 		l.part(c, c.status(), c.fault, earlier(expires, cutEnd(c, expires)))
 	default:
-		return l.deny(n, c, authority)
+		rcode, err := l.deny(n, c, authority)
+		if err == nil {
+			l.keepDenials(c)
+		}
+		return rcode, err
 	}
+	l.keepDenials(c)
 	return resolver.RCode(l.reply.Rcode), nil
 }
 

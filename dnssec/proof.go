@@ -16,8 +16,10 @@ func (l *lookup) keepSignatures(set *rrset) {
 }
 
 // keepDenials keeps what the authority section of the reply says of absence:
-// the SOA record, NSEC and NSEC3 records, and their signatures.
-func (l *lookup) keepDenials() {
+// the SOA record, NSEC and NSEC3 records, and their signatures. Of a signed zone
+// only what it proves: who passes the answer on as authentic vouches for that
+// section too (RFC 4035, Section 3.2.3).
+func (l *lookup) keepDenials(c *cut) {
 	if !l.v.KeepProof {
 		return
 	}
@@ -28,7 +30,7 @@ func (l *lookup) keepDenials() {
 	var kept []dns.RR
 	for i := range authority {
 		set := &authority[i]
-		if t := set.typ; t != dns.TypeSOA && t != dns.TypeNSEC && t != dns.TypeNSEC3 {
+		if t := set.typ; t != dns.TypeSOA && t != dns.TypeNSEC && t != dns.TypeNSEC3 || !l.keeps(set, c) {
 			continue
 		}
 		for _, rr := range set.rrs {
@@ -39,6 +41,17 @@ func (l *lookup) keepDenials() {
 		}
 	}
 	l.proof.Authority = append(l.proof.Authority, kept...)
+}
+
+func (l *lookup) keeps(set *rrset, c *cut) bool {
+	if c == nil || c.kind != signedZone {
+		return true
+	}
+	if len(set.rrs) == 0 {
+		return false
+	}
+	_, f := l.verify(set, c.keys)
+	return f == nil
 }
 
 func appendOnce(section []dns.RR, rr dns.RR) []dns.RR {

@@ -55,3 +55,36 @@ func TestKeepProof(t *testing.T) {
 		t.Errorf("without KeepProof: %v %v", a.Proof, err)
 	}
 }
+
+// TestForgedAuthority: what is passed on beside a proven denial is proven too
+// (RFC 4035, Section 3.2.3).
+func TestForgedAuthority(t *testing.T) {
+	tr := plant(t, zoneSpec{origin: "."}, zoneSpec{origin: "org.", denial: zonesign.NSEC, text: "a A 192.0.2.1\n"})
+	tr.Tamper = func(q resolver.Question, m *dns.Msg) *dns.Msg {
+		if q.Name != "a.org" {
+			return m
+		}
+		out := m.Copy()
+		out.Ns = []dns.RR{
+			rr(t, "org. 300 SOA evil. evil. 1 1 1 1 300"),
+			rr(t, "other. 300 SOA evil. evil. 1 1 1 1 300"),
+		}
+		for _, rr := range m.Ns {
+			if rr.Header().Rrtype != dns.TypeSOA {
+				out.Ns = append(out.Ns, rr)
+			}
+		}
+		return out
+	}
+	v := tr.validator(t)
+	v.KeepProof = true
+	a, err := v.Lookup(context.Background(), "a.org", resolver.Type(dns.TypeMX))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rr := range a.Proof.Authority {
+		if rr.Header().Rrtype == dns.TypeSOA {
+			t.Errorf("status %s, with %s", a.Status, rr)
+		}
+	}
+}
