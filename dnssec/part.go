@@ -223,6 +223,8 @@ func (l *lookup) negative(ctx context.Context, n name) (resolver.RCode, error) {
 	}
 	expires := l.now.Add(negativeTTL(authority))
 	switch {
+	case (c == nil || c.kind != signedZone) && l.referred(authority):
+		return 0, l.referral()
 	case c == nil:
 		l.part(nil, resolver.Indeterminate, l.noAnchor(owner), expires)
 	case c.kind != signedZone:
@@ -264,6 +266,9 @@ func (l *lookup) deny(n name, c *cut, authority sets) (resolver.RCode, error) {
 			expires = earlier(expires, l.now.Add(negativeTTL(authority)))
 		}
 	}
+	if d.optOut && l.referred(authority) {
+		return 0, l.referral()
+	}
 	if d.optOut { // the name may exist in an unsigned zone: what the server says is all there is
 		l.part(c, resolver.Insecure, optOutFault(n, c), expires)
 		return resolver.RCode(l.reply.Rcode), nil
@@ -274,6 +279,31 @@ func (l *lookup) deny(n name, c *cut, authority sets) (resolver.RCode, error) {
 		return resolver.NXDomain, nil
 	}
 	return resolver.NoError, nil
+}
+
+// referred reports whether the reply sends us to other servers: that says nothing
+// about the records of the name (RFC 2308, Section 2.2).
+func (l *lookup) referred(authority sets) bool {
+	if l.reply.Rcode != dns.RcodeSuccess || l.reply.Authoritative {
+		return false
+	}
+	found := false
+	for i := range authority {
+		switch authority[i].typ {
+		case dns.TypeSOA:
+			return false
+		case dns.TypeNS:
+			found = found || len(authority[i].rrs) > 0
+		}
+	}
+	return found
+}
+
+func (l *lookup) referral() error {
+	return l.named(&resolver.Error{
+		Reason: resolver.ServerFailed, Name: l.asked.String(), Type: resolver.Type(l.typ),
+		Detail: "a referral to other servers is no answer",
+	})
 }
 
 // denialSigner returns the zone that the NSEC and NSEC3 records say they are
