@@ -160,10 +160,12 @@ func readReply(r *reader) (*Reply, error) {
 	}
 }
 
-// replyCode reads "250-" or "250 " or the "250" of a line without text.
+// replyCode reads "250-" or "250 " or the "250" of a line without text. The grammar
+// ends the second digit at 5, but servers refuse for good with a 571 or a 591, and of
+// an unknown code the first digit counts (RFC 5321, Section 4.2).
 func replyCode(line []byte) (code int, more, ok bool) {
 	if len(line) < 3 || line[0] < '2' || line[0] > '5' ||
-		line[1] < '0' || line[1] > '5' || !ascii.IsDigit(line[2]) {
+		!ascii.IsDigit(line[1]) || !ascii.IsDigit(line[2]) {
 		return 0, false, false
 	}
 	code = int(line[0]-'0')*100 + int(line[1]-'0')*10 + int(line[2]-'0')
