@@ -28,7 +28,7 @@ type Discovery struct {
 	Outcome Outcome `json:"outcome"`
 	// Status is that of the addresses; TLSA is asked only below secure ones.
 	Status    resolver.Status `json:"status"`
-	Addresses []netip.Addr    `json:"addresses"`
+	Addresses []netip.Addr    `json:"addresses"` // IPv6 and IPv4 in turns
 	// Expanded is the name at the end of the host's aliases, Host where there
 	// are none.
 	Expanded string `json:"expanded"`
@@ -122,19 +122,21 @@ func (d *Discovery) addresses(ctx context.Context, r resolver.Resolver) *resolve
 	d.note(d.Host, resolver.TypeA, v4)
 	var of *resolver.Answer
 	var err error
-	for _, got := range [...]asked{v6, v4} {
+	var found [2][]netip.Addr
+	for i, got := range [...]asked{v6, v4} {
 		if got.err != nil {
 			err = got.err
 			continue
 		}
 		addrs := got.answer.Addrs()
-		d.Addresses = append(d.Addresses, addrs...)
+		found[i] = addrs
 		// The two families of one name lie in one zone; if they differ all the
 		// same, the signed one decides, which can only ask for more.
 		if len(addrs) > 0 && (of == nil || got.answer.Status == resolver.Secure) {
 			of = got.answer
 		}
 	}
+	d.interleave(found[0], found[1])
 	switch {
 	case of != nil:
 		d.Status = of.Status
@@ -149,6 +151,19 @@ func (d *Discovery) addresses(ctx context.Context, r resolver.Resolver) *resolve
 		d.end(NoAddress, "%s has no address", d.Host)
 	}
 	return nil
+}
+
+// interleave takes from the families in turns: who connects gives up after some
+// addresses, and a network without one of the families must not use those up.
+func (d *Discovery) interleave(v6, v4 []netip.Addr) {
+	for i := range max(len(v6), len(v4)) {
+		if i < len(v6) {
+			d.Addresses = append(d.Addresses, v6[i])
+		}
+		if i < len(v4) {
+			d.Addresses = append(d.Addresses, v4[i])
+		}
+	}
 }
 
 // both looks up AAAA and A. What a cache knows costs no goroutine.

@@ -439,3 +439,17 @@ func TestDeliverMailRefused(t *testing.T) {
 		})
 	}
 }
+
+// A network without IPv6 must not use up the attempts on a host that has many such
+// addresses.
+func TestDeliverManyIPv6(t *testing.T) {
+	zone := "to.plain. MX 10 mx.to.plain.\nmx.to.plain. A 192.0.2.1\n"
+	for i := range outbound.MaxAttempts + 1 {
+		zone += fmt.Sprintf("mx.to.plain. AAAA 2001:db8::%d\n", i+1)
+	}
+	b := &bed{ca: newAuthority(t), servers: []*mx{startScript(t, nil)}, world: newWorld(t, "", zone)}
+	d := b.deliverer().Deliver(t.Context(), b.planner(t).Plan(t.Context(), "to.plain"), message(t, "to.plain"))
+	if !d.Delivered || len(d.Attempts) != 2 {
+		t.Errorf("got %s after %d attempts, want delivered after 2: %s", d.Result, len(d.Attempts), d.Reason)
+	}
+}
