@@ -185,11 +185,17 @@ func (d *Deliverer) startTLS(ctx context.Context, k *smtp.ClientConn, h *Host, w
 		a.Hello = k.Hello.Lines[0]
 		return true, false
 	}
-	a.TLS = nil
 	a.failed(err)
-	a.ResultType, a.FailureReason = classify(err)
 	var s *smtp.Error
-	intact := errors.As(err, &s) && (s.Reason == smtp.NotOffered || s.Reason == smtp.Refused)
+	told := errors.As(err, &s) && (s.Reason == smtp.NotOffered || s.Reason == smtp.Refused)
+	if told && k.TLS != nil {
+		// The refusal of EHLO came under TLS: the channel is as it should be, and a
+		// server that is busy there is so in the clear.
+		return false, false
+	}
+	a.TLS, a.Authenticated = nil, false
+	a.ResultType, a.FailureReason = classify(err)
+	intact := told && k.Err() == nil // not so after a 421
 	switch {
 	case want.tls:
 		return false, false
