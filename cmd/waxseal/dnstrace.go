@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/waxseal/waxseal/dnssec"
 	"github.com/waxseal/waxseal/resolver"
 	"github.com/waxseal/waxseal/resolver/iterative"
 )
@@ -56,7 +57,11 @@ func (f *dnsFlags) traced(src resolver.Source) resolver.Source {
 	if _, tells := src.(*iterative.Source); f.trace == nil || tells {
 		return src
 	}
-	return &tracedSource{src, f.trace}
+	traced := &tracedSource{src, f.trace}
+	if e, ok := src.(dnssec.Elsewhere); ok {
+		return &tracedElsewhere{traced, e}
+	}
+	return traced
 }
 
 type tracedSource struct {
@@ -66,8 +71,23 @@ type tracedSource struct {
 
 // Fetch implements resolver.Source.
 func (s *tracedSource) Fetch(ctx context.Context, q resolver.Question) (*resolver.Reply, error) {
+	return s.told(q, func() (*resolver.Reply, error) { return s.Source.Fetch(ctx, q) })
+}
+
+// tracedElsewhere is a tracedSource with several servers.
+type tracedElsewhere struct {
+	*tracedSource
+	src dnssec.Elsewhere
+}
+
+// FetchElsewhere implements dnssec.Elsewhere.
+func (s *tracedElsewhere) FetchElsewhere(ctx context.Context, q resolver.Question, avoid []string) (*resolver.Reply, error) {
+	return s.told(q, func() (*resolver.Reply, error) { return s.src.FetchElsewhere(ctx, q, avoid) })
+}
+
+func (s *tracedSource) told(q resolver.Question, fetch func() (*resolver.Reply, error)) (*resolver.Reply, error) {
 	begin := time.Now()
-	r, err := s.Source.Fetch(ctx, q)
+	r, err := fetch()
 	x := exchange{Name: q.Name, Type: q.Type, Milliseconds: milliseconds(time.Since(begin))}
 	if err != nil {
 		x.Error = resolver.ReasonOf(err)

@@ -98,6 +98,12 @@ func (c *Client) now() time.Time {
 // only when no server has a better one; with DNSSEC that holds for the replies
 // of a server that leaves signatures out, too.
 func (c *Client) Fetch(ctx context.Context, q resolver.Question) (*resolver.Reply, error) {
+	return c.FetchElsewhere(ctx, q, nil)
+}
+
+// FetchElsewhere is Fetch that asks the named servers, as in Reply.Server, last.
+// It is for replies that turned out to be bogus: another server may be honest.
+func (c *Client) FetchElsewhere(ctx context.Context, q resolver.Question, avoid []string) (*resolver.Reply, error) {
 	c.once.Do(c.init)
 	select {
 	case c.slots <- struct{}{}:
@@ -111,19 +117,24 @@ func (c *Client) Fetch(ctx context.Context, q resolver.Question) (*resolver.Repl
 	}
 	own, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
-	reply, err := c.fetch(own, q)
+	reply, err := c.fetch(own, q, avoid)
 	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
 	return reply, err
 }
 
-func (c *Client) fetch(ctx context.Context, q resolver.Question) (*resolver.Reply, error) {
+func (c *Client) fetch(ctx context.Context, q resolver.Question, avoid []string) (*resolver.Reply, error) {
 	tries := c.Tries
 	if tries <= 0 {
 		tries = Tries
 	}
 	l := lookup{client: c, q: q, silent: c.order()}
+	if len(avoid) > 0 {
+		slices.SortStableFunc(l.silent, func(a, b resolver.Server) int {
+			return avoided(a, avoid) - avoided(b, avoid)
+		})
+	}
 	if len(l.silent) == 0 {
 		return nil, &resolver.Error{Reason: resolver.Unreachable, Name: q.Name, Type: q.Type, Detail: "no servers are configured"}
 	}
@@ -141,6 +152,14 @@ func (c *Client) fetch(ctx context.Context, q resolver.Question) (*resolver.Repl
 		return l.poor, nil
 	}
 	return nil, l.failure()
+}
+
+// avoided is the rank of a server in the order of FetchElsewhere.
+func avoided(s resolver.Server, avoid []string) int {
+	if slices.Contains(avoid, s.String()) {
+		return 1
+	}
+	return 0
 }
 
 // lookup is the state of one Fetch.

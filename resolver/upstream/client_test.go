@@ -168,6 +168,23 @@ func TestFetch(t *testing.T) {
 	}
 }
 
+// TestFetchElsewhere: the server whose replies were bogus is asked last.
+func TestFetchElsewhere(t *testing.T) {
+	liar := serve(t, zonefile.FromText("$ORIGIN example.org.\n@ SOA ns host 1 2 3 4 60\na A 192.0.2.66\n"))
+	honest := serve(t, zones())
+	c := client(liar, honest)
+	if got, want := outcome(c.Fetch(t.Context(), question)), "NOERROR 192.0.2.66"; got != want {
+		t.Fatalf("got %q, want %q", got, want)
+	}
+	if got, want := outcome(c.FetchElsewhere(t.Context(), question, []string{liar.String()})), "NOERROR 192.0.2.1"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	all := []string{honest.String(), liar.String()}
+	if got, want := outcome(c.FetchElsewhere(t.Context(), question, all)), "NOERROR 192.0.2.66"; got != want {
+		t.Errorf("with all of them to avoid: got %q, want %q", got, want)
+	}
+}
+
 func TestTruncated(t *testing.T) {
 	u := &resolver.Unvalidated{Source: client(serve(t, zones()))}
 	got, _, err := resolver.LookupTXT(t.Context(), u, "long.example.org")
