@@ -23,6 +23,8 @@ type earlyReply struct {
 	done  chan struct{}
 	reply *resolver.Reply
 	err   error
+
+	panicked any
 }
 
 // lookAhead asks for what proving the zones from top down to signer will need
@@ -68,6 +70,7 @@ func (l *lookup) askEarly(ctx context.Context, zone name, q resolver.Question) b
 	v.early.waiting[q] = r
 	go func() {
 		defer close(r.done)
+		defer func() { r.panicked = recover() }()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
 		defer cancel()
 		r.reply, r.err = v.fetch(ctx, q, nil)
@@ -85,6 +88,9 @@ func (v *Validator) ask(ctx context.Context, q resolver.Question, avoid []string
 	}
 	select {
 	case <-r.done:
+		if r.panicked != nil {
+			panic(r.panicked)
+		}
 		return r.reply, r.err
 	case <-ctx.Done():
 		return nil, ctx.Err()

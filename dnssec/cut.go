@@ -156,6 +156,8 @@ type flight struct {
 	cut   *cut
 	err   error
 	spent budget
+
+	panicked any
 }
 
 // enter returns what is known about zone as a cut below parent; parent is nil
@@ -181,6 +183,9 @@ func (l *lookup) enter(ctx context.Context, zone name, parent *cut) (*cut, error
 		return nil, ctx.Err()
 	case <-f.done:
 	}
+	if f.panicked != nil {
+		panic(f.panicked) // where the caller's own recover is
+	}
 	if !running { // the work is on the account of who began it
 		l.budget.spend(f.spent)
 	}
@@ -190,6 +195,13 @@ func (l *lookup) enter(ctx context.Context, zone name, parent *cut) (*cut, error
 func (v *Validator) fly(ctx context.Context, f *flight, zone name, parent *cut, now time.Time) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
+	defer func() {
+		f.panicked = recover()
+		v.flights.mu.Lock()
+		delete(v.flights.running, zone)
+		v.flights.mu.Unlock()
+		close(f.done)
+	}()
 	b := zoneBudget()
 	s := &survey{v: v, zone: zone, parent: parent, checker: v.newChecker(now, &b)}
 	f.cut, f.err = s.runTwice(ctx)
@@ -198,8 +210,4 @@ func (v *Validator) fly(ctx context.Context, f *flight, zone name, parent *cut, 
 		f.cut.since = now
 		v.zones.put(zone, f.cut, f.cut.size())
 	}
-	v.flights.mu.Lock()
-	delete(v.flights.running, zone)
-	v.flights.mu.Unlock()
-	close(f.done)
 }
