@@ -20,7 +20,7 @@ const (
 	None      Status = "none"        // no record
 	Malformed Status = "invalid"     // the record or the policy is broken
 	Unfetched Status = "fetch-error" // a record, but no policy could be had
-	TempError Status = "temperror"   // the record could not be looked up
+	TempError Status = "temperror"   // the record could not be looked up, or the fetch not be waited for
 )
 
 // Source says where a policy comes from.
@@ -98,7 +98,8 @@ func (c *Cache) now() time.Time {
 // Policy returns the policy of a policy domain, which is in canonical form. It
 // looks up the record each time, so that a new id is honoured at once, and fetches
 // when there is no live policy of that id. A live policy stays in force until it
-// expires, whatever happens to record and host (RFC 8461, Section 3.3 and 5.1).
+// expires, whatever happens to record and host (RFC 8461, Section 3.3 and 5.1). When
+// ctx ends before a fetch does, the fetch goes on for those who ask next.
 func (c *Cache) Policy(ctx context.Context, domain string) *Evaluation {
 	ev := &Evaluation{Domain: domain, Errors: []*Error{}}
 	now := c.now()
@@ -205,9 +206,16 @@ func (c *Cache) refetch(ctx context.Context, ev *Evaluation, id string, now time
 		return nil, false
 	}
 	// The askers may go, the fetch may serve those who come.
-	ctx = context.WithoutCancel(ctx)
-	v, _, _ := c.flight.Do(ev.Domain+" "+id, func() (any, error) { return c.fetch(ctx, ev.Domain, id), nil })
-	got := v.(fetched)
+	alone := context.WithoutCancel(ctx)
+	flight := c.flight.DoChan(ev.Domain+" "+id, func() (any, error) { return c.fetch(alone, ev.Domain, id), nil })
+	var got fetched
+	select {
+	case r := <-flight:
+		got = r.Val.(fetched)
+	case <-ctx.Done():
+		ev.fail(&Error{Reason: NotAwaited, Domain: ev.Domain, Err: context.Cause(ctx)})
+		return nil, false
+	}
 	for _, err := range []*Error{got.failed, got.unsaved} {
 		if err != nil {
 			ev.fail(err)

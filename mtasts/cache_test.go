@@ -1,9 +1,11 @@
 package mtasts_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -291,5 +293,30 @@ func BenchmarkPolicyCached(b *testing.B) {
 		if c.Policy(b.Context(), "example").Status != mtasts.Valid {
 			b.Fatal("no policy")
 		}
+	}
+}
+
+// Who asks does not wait for a slow policy host longer than the context lasts, is not
+// told that there is no policy, and the fetch serves those who ask next.
+func TestCacheSlowHost(t *testing.T) {
+	b := newBed(t)
+	ca := newAuthority(t)
+	asked, release := make(chan struct{}), make(chan struct{})
+	port := serve(t, ca.issue(t, "mta-sts.example", time.Now().AddDate(9, 0, 0)), func(w http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		<-release
+		text("text/plain", policyText)(w, r)
+	})
+	b.cache = b.process(&mtasts.Fetcher{Resolver: b.zone, RootCAs: ca.pool(), Port: port})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-asked; cancel() }()
+	ev := b.cache.Policy(ctx, "example")
+	close(release)
+	if len(ev.Errors) != 1 || ev.Errors[0].Reason != mtasts.NotAwaited {
+		t.Errorf("got errors %v, want %q", ev.Errors, mtasts.NotAwaited)
+	}
+	got := []mtasts.Status{ev.Status, b.cache.Policy(t.Context(), "example").Status}
+	if want := []mtasts.Status{mtasts.TempError, mtasts.Valid}; !slices.Equal(got, want) {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -24,6 +24,7 @@ const (
 	TooLarge        Reason = "the policy is over 64 KB"
 	PolicyInvalid   Reason = "the policy is malformed"
 	BackingOff      Reason = "the last fetch failed less than five minutes ago"
+	NotAwaited      Reason = "the fetch takes longer than the asker waits"
 	StoreFailed     Reason = "the policy cache failed"
 )
 
@@ -65,7 +66,7 @@ type Kind string
 // Section 4.3.2.2 knows.
 const (
 	NotThere   Kind = "none"        // no policy is published
-	Temporary  Kind = "temporary"   // DNS did not tell
+	Temporary  Kind = "temporary"   // DNS did not tell, or nobody waited
 	FetchError Kind = "fetch-error" // sts-policy-fetch-error
 	Invalid    Kind = "invalid"     // sts-policy-invalid
 	WebPKI     Kind = "webpki"      // sts-webpki-invalid
@@ -77,7 +78,7 @@ func (r Reason) Kind() Kind {
 	switch r {
 	case NoRecord:
 		return NotThere
-	case RecordLookup:
+	case RecordLookup, NotAwaited:
 		return Temporary
 	case ManyRecords, RecordInvalid, PolicyInvalid:
 		return Invalid
