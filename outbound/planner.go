@@ -159,7 +159,8 @@ func (plan *Plan) decide(h *Host) {
 }
 
 // awaitSTS makes a host wait where nobody knows whether a policy forbids it: the
-// question for the record failed, and there is no policy from before. Whoever can
+// question for the record failed or the fetch is not over, and there is no policy
+// from before. Whoever can
 // block an answer must not be able to send mail without the policy. RFC 8461 leaves
 // this open.
 func (plan *Plan) awaitSTS(h *Host, secureMX bool) {
@@ -168,6 +169,10 @@ func (plan *Plan) awaitSTS(h *Host, secureMX bool) {
 		return
 	}
 	h.State = Wait
+	if !plan.STS.Lookup.Failed {
+		h.Reason = fmt.Sprintf("the MTA-STS policy of %s is not there yet: its host is slow", plan.Domain)
+		return
+	}
 	h.Reason = fmt.Sprintf("whether %s has an MTA-STS policy could not be looked up: %s", plan.Domain, plan.STS.Lookup.Reason)
 }
 
