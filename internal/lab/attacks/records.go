@@ -22,7 +22,7 @@ func against(domain string) (sender, receiver []weakness) {
 	sign := "a DS record of " + domain + " at its parent, and signatures in the zone"
 	policy := "_mta-sts." + domain + `. TXT "v=STSv1; id=1;" and a policy with mode: enforce at https://mta-sts.` + domain + "/"
 	tlsa := "_25._tcp.(each MX host). TLSA 3 1 1 (its key; waxseal dane --make), in a signed zone"
-	return []weakness{
+	sender = []weakness{
 		{spfSpoofedMailFrom(), domain + `. TXT "v=spf1 (your hosts) -all" and ` + reject},
 		{spfOwnEnvelope(), reject},
 		{spfHelo(), domain + `. TXT "v=spf1 (your hosts) -all" and ` + reject},
@@ -33,7 +33,8 @@ func against(domain string) (sender, receiver []weakness) {
 		{dnsRemovedPolicy(), sign + "; then " + reject},
 		{dnsStrippedSignatures(), sign},
 		{dnsReplacedKey(), sign},
-	}, []weakness{
+	}
+	receiver = []weakness{
 		{tlsStripped(), policy + "; or " + tlsa},
 		{tlsSelfSigned(), policy + "; or " + tlsa},
 		{tlsRogueCA(), tlsa},
@@ -42,6 +43,7 @@ func against(domain string) (sender, receiver []weakness) {
 		{dnsPoisonedMX(), policy + "; or " + sign},
 		{dnsDeniedTLSA(), policy + "; or " + tlsa},
 	}
+	return sender, receiver
 }
 
 type weakness struct {
