@@ -2,6 +2,10 @@ package dnssec
 
 import (
 	"bufio"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"slices"
@@ -54,8 +58,14 @@ func (a *Anchors) add(rr dns.RR) error {
 	if !ok {
 		return fmt.Errorf("dnssec: trust anchor %q: not a domain name", rr.Header().Name)
 	}
+	if rr.Header().Class != dns.ClassINET {
+		return fmt.Errorf("dnssec: trust anchor %s: class %s, not IN", zone, dns.Class(rr.Header().Class))
+	}
 	switch rr := rr.(type) {
 	case *dns.DS:
+		if !wholeDigest(rr) {
+			return fmt.Errorf("dnssec: trust anchor %s DS %d: %q is no digest of type %d", zone, rr.KeyTag, rr.Digest, rr.DigestType)
+		}
 		a.zones[zone] = append(a.zones[zone], rr)
 	case *dns.DNSKEY:
 		ds := rr.ToDS(dns.SHA256)
@@ -68,6 +78,22 @@ func (a *Anchors) add(rr dns.RR) error {
 			zone, dns.Type(rr.Header().Rrtype))
 	}
 	return nil
+}
+
+// wholeDigest reports whether the digest can be one of its type. One that was cut
+// off in copying would make all that is below bogus.
+func wholeDigest(ds *dns.DS) bool {
+	digest, err := hex.DecodeString(ds.Digest)
+	size := len(digest)
+	switch ds.DigestType {
+	case dns.SHA1:
+		size = sha1.Size
+	case dns.SHA256:
+		size = sha256.Size
+	case dns.SHA384:
+		size = sha512.Size384
+	}
+	return err == nil && len(digest) == size
 }
 
 // Zones returns the zones that have an anchor, sorted.

@@ -36,8 +36,9 @@ func (v *Validator) usableDS(zone name, all []*dns.DS) ([]*dns.DS, *fault) {
 }
 
 // acceptKeys proves the DNSKEY RRset of a zone by its DS records (RFC 4035,
-// Section 5.2): one key that a DS matches has signed the set.
-func (v *Validator) acceptKeys(c *checker, ds []*dns.DS, set *rrset) (*keySet, proof, *fault) {
+// Section 5.2): one key that a DS matches has signed the set. If anchored, the DS records are
+// the trust anchors.
+func (v *Validator) acceptKeys(c *checker, ds []*dns.DS, set *rrset, anchored bool) (*keySet, proof, *fault) {
 	zone := set.owner
 	if len(set.rrs) > maxKeys {
 		return nil, proof{}, limitf("zone %s has more than %d keys", zone, maxKeys)
@@ -59,6 +60,8 @@ func (v *Validator) acceptKeys(c *checker, ds []*dns.DS, set *rrset) (*keySet, p
 		}
 	}
 	switch {
+	case matched == 0 && anchored:
+		return nil, proof{}, faultf(dns.ExtendedErrorCodeDNSKEYMissing, "no key of zone %s matches its trust anchors", zone)
 	case matched == 0:
 		return nil, proof{}, faultf(dns.ExtendedErrorCodeDNSKEYMissing,
 			"no key of zone %s matches its DS records in the parent zone", zone)

@@ -104,9 +104,9 @@ func (s *survey) keys(ctx context.Context, ds []*dns.DS, expires time.Time) (*cu
 	}
 	if set == nil {
 		return s.failed(faultf(dns.ExtendedErrorCodeDNSKEYMissing,
-			"zone %s has DS records in its parent zone but serves no keys", s.zone), ds), nil
+			"zone %s has %s but serves no keys", s.zone, s.pointer()), ds), nil
 	}
-	keys, p, f := s.v.acceptKeys(&s.checker, usable, set)
+	keys, p, f := s.v.acceptKeys(&s.checker, usable, set, s.parent == nil)
 	if f != nil {
 		return s.failed(f, ds), nil
 	}
@@ -119,6 +119,14 @@ func (s *survey) keys(ctx context.Context, ds []*dns.DS, expires time.Time) (*cu
 	}
 	link := resolver.Link{Zone: s.zone.String(), Status: resolver.Secure, DS: zoneLines(ds), Keys: zoneLines(rrs)}
 	return &cut{kind: signedZone, zone: s.zone, keys: keys, chain: below(s.parent, link), expires: expires}, nil
+}
+
+// pointer says what leads to the keys of the zone.
+func (s *survey) pointer() string {
+	if s.parent == nil {
+		return "a trust anchor"
+	}
+	return "DS records in its parent zone"
 }
 
 // stripped is a source that answers for a trust anchor without any signature.

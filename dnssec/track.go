@@ -129,7 +129,7 @@ func (o *observation) prove(ds []*dns.DS) *fault {
 	if f != nil {
 		return f
 	}
-	_, _, f = v.acceptKeys(&o.checker, usable, o.set)
+	_, _, f = v.acceptKeys(&o.checker, usable, o.set, true)
 	o.proven = f == nil
 	return f
 }

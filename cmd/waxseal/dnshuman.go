@@ -109,6 +109,9 @@ func (d *dnsCommand) blame(a *resolver.Answer) string {
 	case edeNotYetValid:
 		return "Either the clock of the one who signs " + zone + " is wrong, or this one." + d.clockDoubt()
 	case edeNoKey:
+		if len(a.Chain) == 1 {
+			return "Either the trust anchor is old or not that of " + zone + ", or somebody answers in its place."
+		}
 		return sentence(operator + " must have the DS records in " + parentZone(zone) + " changed to fit the keys in use, or taken out: a move or a key change was left half done")
 	case edeNoSignatures:
 		return "Either " + operator + " stopped signing and left the DS records in " + parentZone(zone) +
