@@ -52,6 +52,7 @@ type Attempt struct {
 	ResultType    tlsrpt.ResultType `json:"tlsrpt_result_type,omitempty"`
 	FailureReason string            `json:"failure_reason_code,omitempty"`
 
+	gone         bool        // proven that the host has no address
 	noRequireTLS bool        // ended because REQUIRETLS cannot be kept
 	unable       *smtp.Reply // ended because the server cannot take such a message
 }

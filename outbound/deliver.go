@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/waxseal/waxseal/dane"
 	"github.com/waxseal/waxseal/smtp"
 	"github.com/waxseal/waxseal/tlsrpt"
 )
@@ -111,6 +112,7 @@ func (d *Deliverer) Deliver(ctx context.Context, plan *Plan, m *Message) *Delive
 		if why != "" {
 			a := Attempt{Host: h.Name, Policy: h.Policy, Stage: StagePlan, Begin: d.now(), Reason: why}
 			a.ResultType, a.FailureReason = h.failure()
+			a.gone = h.DANE != nil && h.DANE.Outcome == dane.NoAddress
 			run.add(a)
 			continue
 		}

@@ -111,3 +111,28 @@ func TestDeliverNeedsOfAll(t *testing.T) {
 		})
 	}
 }
+
+// A host that is proven to have no address is none whose answer is still to come.
+func TestDeliverNeedsBesideDeadHost(t *testing.T) {
+	ca := newAuthority(t)
+	good, record := ca.issue(t, template("mx.to.signed"))
+	for _, preference := range []int{5, 20} {
+		zone := fmt.Sprintf("to.signed. MX %d gone.signed.\nto.signed. MX 10 mx.to.signed.\nmx.to.signed. A 192.0.2.1\n_25._tcp.mx.to.signed. TLSA %s\n", preference, record)
+		b := &bed{ca: ca, servers: []*mx{startMX(t, withCert(good), func(s *smtp.Server, _ *mxSession) {
+			e := smtp.DefaultExtensions()
+			e.MaxSize = 100
+			s.Extensions = &e
+		})}, world: newWorld(t, zone, "")}
+		for want, change := range map[string]func(*outbound.Message){
+			"refused 550 5.7.30": func(m *outbound.Message) { m.Options.RequireTLS = true },
+			"refused 552 5.3.4":  func(m *outbound.Message) { m.Options.Size = 101 },
+		} {
+			m := message(t, "to.signed")
+			change(m)
+			d := b.deliverer().Deliver(t.Context(), b.planner(t).Plan(t.Context(), "to.signed"), m)
+			if got := string(d.Result) + " " + d.Reply; !strings.HasPrefix(got, want) {
+				t.Errorf("gone.signed at %d: got %s, want %s", preference, got, want)
+			}
+		}
+	}
+}

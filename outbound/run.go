@@ -141,22 +141,26 @@ func (r *run) decisive() *Attempt {
 // leftOver is the result of recipients about whom no server has decided, and the
 // reply that says so.
 func (r *run) leftOver() (Result, *smtp.Reply) {
-	last, noRequireTLS := "", len(r.result.Attempts) > 0
+	last, asked, noRequireTLS := "", false, true
 	if a := r.decisive(); a != nil {
 		last = a.Reason
 	}
 	var unable *smtp.Reply // of the last server, if none is able
 	for i := range r.result.Attempts {
 		a := &r.result.Attempts[i]
-		if i == 0 || unable != nil || r.hopeless {
+		if a.gone { // no server that another try could reach
+			continue
+		}
+		if !asked || unable != nil || r.hopeless {
 			unable = a.unable
 		}
+		asked = true
 		noRequireTLS = noRequireTLS && (a.noRequireTLS || a.Stage == StagePlan && strings.HasPrefix(a.Reason, "REQUIRETLS"))
 	}
 	switch {
 	case r.plan.Outcome == Reject:
 		return Refused, smtp.NewReply(r.plan.Code, r.plan.Enhanced, r.plan.Reason)
-	case noRequireTLS && r.message.Options.RequireTLS:
+	case asked && noRequireTLS && r.message.Options.RequireTLS:
 		return Refused, smtp.RequireTLSNeeded("no server of " + r.plan.Domain + " keeps REQUIRETLS: " + last)
 	case unable != nil:
 		return Refused, unable
