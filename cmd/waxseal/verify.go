@@ -58,6 +58,11 @@ connection the message came by: give it with --ip, --helo and --mail-from, or le
 --from-headers read it from the topmost Received and Return-Path of the message,
 which are true only if your own server wrote them.
 
+DKIM signatures that no one should rely on are "policy", never "pass": rsa-sha1,
+RSA keys under 1024 bits, and l= that leaves a part of the body unsigned. Of a
+message with more than ten signatures ten are evaluated, those of the author's
+domain first.
+
 With --json one object is printed for each message, on a line of its own.`,
 		Example: `  waxseal verify --example
   waxseal verify --ip 192.0.2.4 --helo out.bank.example --mail-from service@bank.example message.eml
