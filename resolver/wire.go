@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -136,6 +137,7 @@ func read(wire []byte, m *dns.Msg) (*dns.Msg, error) {
 		return nil, errMismatch
 	}
 	r := new(dns.Msg)
+	kept := plainQuestion(wire, m)
 	// A truncated reply may end inside a record; all that counts is the bit.
 	if err := r.Unpack(wire); err != nil && !(r.Truncated && len(r.Question) == 1) {
 		return nil, errMalformed
@@ -152,7 +154,31 @@ func read(wire []byte, m *dns.Msg) (*dns.Msg, error) {
 	if q.Qtype != want.Qtype || q.Qclass != want.Qclass || !ascii.EqualFold(q.Name, want.Name) || foreignCookie(r, m) {
 		return nil, errMismatch
 	}
+	if kept {
+		for _, rr := range r.Answer { // of servers that copy the name into them
+			if h := rr.Header(); h.Name == want.Name {
+				h.Name = q.Name
+			}
+		}
+		r.Question[0].Name = want.Name
+	}
 	return r, nil
+}
+
+// plainQuestion puts the name of the question into lower case if it came back as
+// it was sent. Names in the records point to it, and nobody should see in them
+// the spelling that was only there to be guessed.
+func plainQuestion(wire []byte, m *dns.Msg) (kept bool) {
+	var sent [maxName + 2]byte
+	n, err := dns.PackDomainName(m.Question[0].Name, sent[:], 0, nil, false)
+	if err != nil || !bytes.HasPrefix(wire[headerSize:], sent[:n]) {
+		return false
+	}
+	name := wire[headerSize : headerSize+n]
+	for i, c := range name { // the lengths of labels are less than any letter
+		name[i] = ascii.Lower(c)
+	}
+	return true
 }
 
 func keptCase(reply, m *dns.Msg) bool {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -182,6 +183,43 @@ func TestFetchElsewhere(t *testing.T) {
 	all := []string{honest.String(), liar.String()}
 	if got, want := outcome(c.FetchElsewhere(t.Context(), question, all)), "NOERROR 192.0.2.66"; got != want {
 		t.Errorf("with all of them to avoid: got %q, want %q", got, want)
+	}
+}
+
+// TestSpelling: the letter case that guards a query does not show in its answer.
+func TestSpelling(t *testing.T) {
+	for name, compress := range map[string]bool{"compressed": true, "copied": false} {
+		t.Run(name, func(t *testing.T) {
+			answer := func(query *dns.Msg) *dns.Msg {
+				m := right(query)
+				mail, _ := dns.NewRR("other.example.org. MX 10 mail." + query.Question[0].Name)
+				m.Compress = compress
+				if compress {
+					m.Answer = append(m.Answer, mail)
+				}
+				return m
+			}
+			s := scripted(t, func(query *dns.Msg) []packet { return []packet{wire(answer(query))} }, nil)
+			q := resolver.Question{Name: "some-longer-name.example.org", Type: resolver.TypeA}
+			r, err := client(s).Fetch(t.Context(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := make([]string, len(r.Msg.Answer))
+			for i, rr := range r.Msg.Answer {
+				got[i] = strings.ReplaceAll(rr.String(), "\t", " ")
+			}
+			want := []string{
+				"some-longer-name.example.org. 3600 IN A 192.0.2.1",
+				"other.example.org. 3600 IN MX 10 mail.some-longer-name.example.org.",
+			}
+			if !compress {
+				want = want[:1]
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("got  %q\nwant %q", got, want)
+			}
+		})
 	}
 }
 
