@@ -2,6 +2,7 @@ package mtasts
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/waxseal/waxseal/internal/ascii"
@@ -106,6 +107,12 @@ func LookupRecord(ctx context.Context, r resolver.Resolver, domain string) (*Rec
 	l := Lookup{Name: "_mta-sts." + domain}
 	txts, answer, err := resolver.LookupTXT(ctx, r, l.Name)
 	l.Status = resolver.StatusOf(answer, err)
+	var failed *resolver.Error
+	if errors.As(err, &failed) && failed.Reason == resolver.InvalidName {
+		// With the prefix the name is too long for DNS: no record can be there.
+		l.Reason = resolver.ReasonOf(err)
+		return nil, l, &Error{Reason: NoRecord, Domain: domain, Detail: l.Reason}
+	}
 	if err != nil {
 		l.Failed, l.Reason = true, resolver.ReasonOf(err)
 		return nil, l, &Error{Reason: RecordLookup, Domain: domain, Detail: l.Reason, Err: err}
