@@ -2,6 +2,7 @@ package dane
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -214,7 +215,11 @@ func (d *Discovery) tlsa(ctx context.Context, r resolver.Resolver, base string, 
 	name := "_" + strconv.Itoa(int(port)) + "._tcp." + base
 	got := ask(ctx, r, name, resolver.TypeTLSA)
 	d.note(name, resolver.TypeTLSA, got)
+	var failed *resolver.Error
 	switch {
+	case errors.As(got.err, &failed) && failed.Reason == resolver.InvalidName:
+		d.end(NoRecords, "with _%d._tcp before it, %s is too long for DNS: no TLSA record can be there", port, base)
+		return true
 	case got.err != nil:
 		// RFC 7672, Section 2.1.2 and 2.2: not "no TLSA", or whoever can drop
 		// packets could switch DANE off.

@@ -305,3 +305,15 @@ func BenchmarkPlanCached(b *testing.B) {
 		}
 	}
 }
+
+// A domain may be so long that there is no room for the prefix of a record: then
+// there is none, and the mail does not wait for it.
+func TestPlanLongNames(t *testing.T) {
+	label := strings.Repeat("a", 61)
+	long := label + "." + label + "." + label + "." + strings.Repeat("b", 57) + ".signed" // 250 bytes
+	w := newWorld(t, long+". MX 10 "+long+".\n"+long+". A 192.0.2.1\n", "")
+	p := w.planner(t).Plan(t.Context(), long)
+	if got, want := strings.ReplaceAll(short(p), long, "LONG"), "deliver opportunistic; LONG opportunistic use"; got != want {
+		t.Errorf("got %s, want %s: %s", got, want, p.Reason)
+	}
+}
