@@ -58,10 +58,23 @@ func (d *Deliverer) tlsConfig(h *Host, want demand, a *Attempt) *tls.Config {
 		// would bring along what was verified there.
 	}
 	if want.policy == Opportunistic && !want.tls {
-		c.MinVersion = tls.VersionTLS10 // the alternative is no TLS
+		c.MinVersion, c.CipherSuites = tls.VersionTLS10, opportunisticCiphers() // the alternative is no TLS
 	}
 	c.VerifyConnection = func(cs tls.ConnectionState) error { return d.verify(h, want, &cs, a) }
 	return c
+}
+
+// opportunisticCiphers are those of crypto/tls and, as it prefers them less, those
+// without forward secrecy, which are all that some old servers know.
+func opportunisticCiphers() []uint16 {
+	ids := []uint16{
+		tls.TLS_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_AES_256_GCM_SHA384,
+		tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_256_CBC_SHA,
+	}
+	for _, c := range tls.CipherSuites() {
+		ids = append(ids, c.ID)
+	}
+	return ids
 }
 
 // verify holds the server's certificates against what is demanded.
