@@ -70,18 +70,37 @@ func wire(m *dns.Msg) packet {
 	return packet{wire: b}
 }
 
+// listenBoth listens at one port over UDP and TCP; another test may have either.
+func listenBoth(t *testing.T) (net.PacketConn, net.Listener) {
+	t.Helper()
+	for try := 0; ; try++ {
+		pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := net.Listen("tcp", pc.LocalAddr().String())
+		if err == nil {
+			return pc, l
+		}
+		_ = pc.Close()
+		if try == 20 {
+			t.Fatal(err)
+		}
+	}
+}
+
 // scripted is a server on one UDP port, and on TCP if stream is not nil.
 func scripted(t *testing.T, datagram func(*dns.Msg) []packet, stream func(net.Conn, *dns.Msg)) resolver.Server {
 	t.Helper()
-	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	pc, l := listenBoth(t)
 	other, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _, _ = pc.Close(), other.Close() })
+	if stream == nil {
+		_ = l.Close() // connections are refused
+	}
 	go func() {
 		buf := make([]byte, 4096)
 		for {
@@ -103,10 +122,6 @@ func scripted(t *testing.T, datagram func(*dns.Msg) []packet, stream func(net.Co
 		}
 	}()
 	if stream != nil {
-		l, err := net.Listen("tcp", pc.LocalAddr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
 		t.Cleanup(func() { _ = l.Close() })
 		go func() {
 			for {
