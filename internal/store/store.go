@@ -8,6 +8,7 @@ import (
 	"database/sql"
 	"fmt"
 	"net/url"
+	"os"
 
 	_ "modernc.org/sqlite" // registers the driver
 )
@@ -38,6 +39,13 @@ type DB struct {
 // Open opens the database at path, making it where there is none, and brings its
 // schema up to date. A database of a newer release is an error: nothing is guessed.
 func Open(ctx context.Context, path string) (*DB, error) {
+	// What is kept is nobody's business but the owner's; SQLite alone would make
+	// the file readable to all.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	f.Close()
 	// A writer waits for another process's; a commit survives a crash of either.
 	query := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)"}, "_txlock": {"immediate"}}
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: url.PathEscape(path), RawQuery: query.Encode()}).String())
