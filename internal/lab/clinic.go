@@ -71,7 +71,7 @@ func (w *World) signClinic(c *Setup) (*zonesign.Signed, error) {
 // startClinic starts the servers that receive for the clinic and for the domain
 // without DNSSEC.
 func (s *Stage) startClinic() error {
-	if err := s.serveSMTP(ClinicIP, s.server(s.World.ClinicMX, s.Clinic.Cert, s.receiver(s.World.ClinicMX))); err != nil {
+	if err := s.startClinicMX(); err != nil {
 		return err
 	}
 	var cert *tls.Certificate
@@ -79,6 +79,17 @@ func (s *Stage) startClinic() error {
 		cert = s.World.plainMX
 	}
 	return s.serveSMTP(PlainIP, s.server(PlainMX, cert, s.receiver(PlainMX)))
+}
+
+func (s *Stage) startClinicMX() error {
+	if s.peers.Receive == nil {
+		return s.serveSMTP(ClinicIP, s.server(s.World.ClinicMX, s.Clinic.Cert, s.receiver(s.World.ClinicMX)))
+	}
+	at, err := s.peers.Receive(s)
+	s.fabric.mu.Lock()
+	defer s.fabric.mu.Unlock()
+	s.fabric.hosts[net.JoinHostPort(ClinicIP, smtpPort)] = at
+	return err
 }
 
 // server is a server of the lab.

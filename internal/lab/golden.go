@@ -68,7 +68,7 @@ func (m *Matrix) Compare(g *Golden) []Difference {
 	for _, row := range m.Rows {
 		for i := range row.Cells {
 			c := &row.Cells[i]
-			want := g.cell(row.Attack.ID, c.Column)
+			want := g.Cell(row.Attack.ID, c.Column)
 			if got := c.Word(); got != want {
 				ds = append(ds, Difference{row.Attack.ID, c.Column, got, want})
 			}
@@ -77,7 +77,8 @@ func (m *Matrix) Compare(g *Golden) []Difference {
 	return ds
 }
 
-func (g *Golden) cell(attack, column string) string {
+// Cell returns the word of a cell, "" if there is none.
+func (g *Golden) Cell(attack, column string) string {
 	for i, name := range g.Columns {
 		if words := g.Rows[attack]; name == column && i < len(words) {
 			return words[i]

@@ -36,10 +36,16 @@ type Matrix struct {
 
 // Run runs one attack under one column's controls.
 func Run(ctx context.Context, w *World, a *Attack, c Column) (Cell, error) {
+	return Peers{}.Run(ctx, w, a, c)
+}
+
+// Run is Run with other programs in their places.
+func (p Peers) Run(ctx context.Context, w *World, a *Attack, c Column) (Cell, error) {
 	ctx, cancel := context.WithTimeout(ctx, MaxRun)
 	defer cancel()
 	begin := time.Now()
 	s := newStage(ctx, w, c.Controls)
+	s.peers = p
 	r, err := a.Run(ctx, s)
 	err = errors.Join(err, s.Close())
 	if err != nil {

@@ -38,13 +38,18 @@ type Judgement struct {
 // receiver is the clinic's side of a connection: the inbound walk, and a
 // mailbox.
 func (s *Stage) receiver(name string) smtp.Handler {
-	checker := &inbound.Checker{Resolver: s.Resolver, AuthServID: name, Trace: true}
-	if s.Controls.Has(Beyond) {
-		checker.Lookalike = s.World.inspector()
-	}
+	checker := s.checker(name)
 	return smtp.HandlerFunc(func(_ context.Context, c *smtp.Conn) (smtp.Session, *smtp.Reply) {
 		return &reception{stage: s, conn: c, checker: checker}, nil
 	})
+}
+
+func (s *Stage) checker(name string) *inbound.Checker {
+	c := &inbound.Checker{Resolver: s.Resolver, AuthServID: name, Trace: true}
+	if s.Controls.Has(Beyond) {
+		c.Lookalike = s.World.inspector()
+	}
+	return c
 }
 
 type reception struct {
@@ -57,9 +62,7 @@ type reception struct {
 // Mail implements smtp.Session.
 func (r *reception) Mail(_ context.Context, from smtp.Path, _ *smtp.MailOptions) *smtp.Reply {
 	r.env = inbound.Envelope{RemoteAddr: r.conn.RemoteIP(), Helo: r.conn.Hello, MailFrom: from.String()}
-	r.stage.mu.Lock()
-	defer r.stage.mu.Unlock()
-	r.stage.received = append(r.stage.received, from.String())
+	r.stage.hear(from.String())
 	return nil
 }
 
@@ -74,15 +77,21 @@ func (r *reception) Rcpt(_ context.Context, to smtp.Path, _ *smtp.RcptOptions) *
 
 // Data implements smtp.Session.
 func (r *reception) Data(ctx context.Context, text io.Reader) *smtp.Reply {
-	var raw bytes.Buffer
-	v, err := r.checker.Check(ctx, r.env, io.TeeReader(text, &raw))
-	if err != nil {
-		return smtp.NewReply(451, smtp.EnhancedCode{4, 3, 0}, "the message did not arrive whole")
-	}
-	j, reply := r.stage.judge(v)
-	j.Message = string(r.stored(v, raw.Bytes()))
-	r.stage.keep(j)
+	_, reply := r.stage.receive(ctx, r.checker, r.env, text)
 	return reply
+}
+
+// receive judges a message. The reply is nil if it is taken.
+func (s *Stage) receive(ctx context.Context, c *inbound.Checker, env inbound.Envelope, text io.Reader) (*Judgement, *smtp.Reply) {
+	var raw bytes.Buffer
+	v, err := c.Check(ctx, env, io.TeeReader(text, &raw))
+	if err != nil {
+		return nil, smtp.NewReply(451, smtp.EnhancedCode{4, 3, 0}, "the message did not arrive whole")
+	}
+	j, reply := s.judge(v)
+	j.Message = string(s.stored(c.AuthServID, v, raw.Bytes()))
+	s.keep(j)
+	return j, reply
 }
 
 // Reset implements smtp.Session.
@@ -90,18 +99,18 @@ func (r *reception) Reset() { r.env = inbound.Envelope{} }
 
 // stored is the message as a mailbox has it: where senders are checked, forged
 // results are out and our own on top (RFC 8601, Section 5).
-func (r *reception) stored(v *inbound.Verdict, raw []byte) []byte {
-	if r.stage.Controls&Sender == 0 {
+func (s *Stage) stored(id string, v *inbound.Verdict, raw []byte) []byte {
+	if s.Controls&Sender == 0 {
 		return bytes.Clone(raw)
 	}
-	out := []byte(v.Header(r.checker.AuthServID))
+	out := []byte(v.Header(id))
 	head, body, _ := bytes.Cut(raw, []byte("\r\n\r\n"))
 	h, err := message.ParseHeader(append(bytes.Clone(head), "\r\n"...))
 	if err != nil {
 		return append(out, raw...)
 	}
 	forged := map[int]bool{}
-	for _, i := range authres.Forged(h, r.checker.AuthServID) {
+	for _, i := range authres.Forged(h, id) {
 		forged[i] = true
 	}
 	for i := range h.Fields {
@@ -134,6 +143,12 @@ func (s *Stage) last() *Judgement {
 		return nil
 	}
 	return s.judged[len(s.judged)-1]
+}
+
+func (s *Stage) hear(from string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.received = append(s.received, from)
 }
 
 // Told returns the reverse-paths that the clinic's server has heard, in order.

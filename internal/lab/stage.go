@@ -32,6 +32,7 @@ type Stage struct {
 	// Planner plans the bank's deliveries. Set by Open.
 	Planner *outbound.Planner
 
+	peers   Peers
 	ctx     context.Context
 	stop    context.CancelFunc
 	wg      sync.WaitGroup
