@@ -58,8 +58,15 @@ lint() { go vet ./... && "$tools/staticcheck" ./... && (cd bench && go vet ./...
 tidy() { go mod tidy -diff && (cd bench && go mod tidy -diff); }
 tests() { go test -count=1 ./... && (cd bench && go test -count=1 ./...); }
 # The packages that start goroutines of their own.
-concurrent=(./resolver/... ./spf ./dkim ./arc ./dmarc ./inbound ./outbound ./smtp ./internal/lab/... ./cmd/waxseal)
-race() { CGO_ENABLED=1 go test -race -count=1 "${concurrent[@]}"; }
+concurrent=(./resolver/... ./dnssec/... ./spf ./dkim ./arc ./dmarc ./inbound ./outbound ./smtp ./mtasts
+	./internal/accept ./internal/milter ./internal/socketmap ./internal/lab/...)
+# Of the command those of its tests that are about what runs at the same time; the
+# others would only run the packages above once more.
+commands='TestScripts/(verify|dns|dns_network)$|TestLabServe|Interrupt'
+race() {
+	CGO_ENABLED=1 go test -race -short -count=1 "${concurrent[@]}" &&
+		CGO_ENABLED=1 go test -race -count=1 -run "$commands" ./cmd/waxseal
+}
 cross() {
 	local os arch
 	for os in linux darwin windows; do
