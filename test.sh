@@ -64,8 +64,9 @@ concurrent=(./resolver/... ./dnssec/... ./spf ./dkim ./arc ./dmarc ./inbound ./o
 # others would only run the packages above once more.
 commands='TestScripts/(verify|dns|dns_network)$|TestLabServe|Interrupt'
 race() {
-	CGO_ENABLED=1 go test -race -short -count=1 "${concurrent[@]}" &&
-		CGO_ENABLED=1 go test -race -count=1 -run "$commands" ./cmd/waxseal
+	local -x GORACE=atexit_sleep_ms=10 CGO_ENABLED=1 # each command of a script would sleep a second
+	go test -race -short -count=1 "${concurrent[@]}" &&
+		go test -race -count=1 -run "$commands" ./cmd/waxseal
 }
 cross() {
 	local os arch
