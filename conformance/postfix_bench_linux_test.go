@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -117,15 +116,7 @@ func serveSink(t testing.TB, cert *tls.Certificate) *atomic.Int64 {
 // deliver lets Postfix deliver n messages more than those it has sent.
 func (p *postfix) deliver(t testing.TB, sent, n int) int {
 	t.Helper()
-	conn, err := net.Dial("tcp", postfixHost+":25")
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := smtp.Client{Hostname: "client.signed"}
-	k, err := client.Open(t.Context(), conn)
-	if err != nil {
-		t.Fatal(err)
-	}
+	k := openPostfix(t)
 	defer k.Quit(context.Background())
 	tx := &smtp.Transaction{From: mailbox(t, "a@out.signed"), To: []smtp.Recipient{{Path: mailbox(t, "b@"+benchDomain)}}}
 	text := benchText()

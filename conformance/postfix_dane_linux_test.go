@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/x509"
 	"io"
-	"net"
 	"os"
 	"regexp"
 	"strings"
@@ -83,15 +82,7 @@ func mailbox(t testing.TB, s string) smtp.Path {
 // submit hands Postfix a message for each row.
 func (b *daneBed) submit(t *testing.T) {
 	t.Helper()
-	conn, err := net.Dial("tcp", postfixHost+":25")
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := smtp.Client{Hostname: "client.signed"}
-	k, err := client.Open(t.Context(), conn)
-	if err != nil {
-		t.Fatal(err)
-	}
+	k := openPostfix(t)
 	defer k.Quit(context.Background())
 	for i := range b.rows {
 		tx := &smtp.Transaction{From: mailbox(t, "postfix@out.signed"), To: []smtp.Recipient{{Path: mailbox(t, "b@"+b.rows[i].domain())}}}
@@ -107,9 +98,11 @@ var (
 	postfixTrust  = regexp.MustCompile(`smtp\[(\d+)\]: (\w+) TLS connection established`)
 )
 
+// postfixResults are what Postfix calls in its log what became of a message.
+var postfixResults = map[string]outbound.Result{"sent": outbound.Delivered, "deferred": outbound.Deferred, "bounced": outbound.Refused}
+
 // theirs reads from Postfix's log what it made of each row, by domain, and why.
 func (b *daneBed) theirs(log string) map[string][2]string {
-	words := map[string]string{"sent": "delivered", "deferred": "deferred", "bounced": "refused"}
 	trust := map[string]string{} // of the last handshake, by process
 	got := map[string][2]string{}
 	for line := range strings.Lines(log) {
@@ -118,7 +111,7 @@ func (b *daneBed) theirs(log string) map[string][2]string {
 		}
 		if m := postfixStatus.FindStringSubmatch(line); m != nil {
 			sure := m[3] == "sent" && trust[m[1]] == "Verified"
-			got[m[2]] = [2]string{outcome(words[m[3]], b.witness.of("postfix", m[2]), sure), m[4]}
+			got[m[2]] = [2]string{outcome(string(postfixResults[m[3]]), b.witness.of("postfix", m[2]), sure), m[4]}
 			delete(trust, m[1])
 		}
 	}
@@ -127,9 +120,9 @@ func (b *daneBed) theirs(log string) map[string][2]string {
 
 // differences reads the rows in which Postfix is known to do something else, and
 // what: name, what Postfix does, reason.
-func differences(t *testing.T) map[string]string {
+func differences(t *testing.T, file string) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile("testdata/postfix_dane.tsv")
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +133,7 @@ func differences(t *testing.T) map[string]string {
 			continue
 		}
 		if len(f) != 3 || f[2] == "" {
-			t.Fatalf("postfix_dane.tsv: want situation, outcome and reason: %q", line)
+			t.Fatalf("%s: want situation, outcome and reason: %q", file, line)
 		}
 		m[f[0]] = f[1]
 	}
@@ -161,7 +154,7 @@ func TestPostfixDANE(t *testing.T) {
 	b.submit(t)
 	r := validating(t, b.world, b.anchor)
 	p.await(t, "the verdicts of Postfix", func(log string) bool { return len(b.theirs(log)) == len(b.rows) })
-	theirs, other := b.theirs(p.lines(t)), differences(t)
+	theirs, other := b.theirs(p.lines(t)), differences(t, "testdata/postfix_dane.tsv")
 	names := make([]string, len(b.rows))
 	for i := range b.rows {
 		names[i] = b.rows[i].name

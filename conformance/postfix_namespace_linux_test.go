@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bytes"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -90,18 +91,36 @@ func mount(t testing.TB, source, target, kind string, flags uintptr, data string
 // loopbackUp switches on the only interface that a new network has.
 func loopbackUp(t testing.TB) {
 	t.Helper()
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer syscall.Close(fd)
 	request := struct { // ifreq of <net/if.h>
 		name  [syscall.IFNAMSIZ]byte
 		flags uint16
 		_     [22]byte
 	}{flags: syscall.IFF_UP | syscall.IFF_RUNNING}
 	copy(request.name[:], "lo")
-	if _, _, e := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), syscall.SIOCSIFFLAGS, uintptr(unsafe.Pointer(&request))); e != 0 {
+	control(t, syscall.SIOCSIFFLAGS, unsafe.Pointer(&request))
+}
+
+// addAddress gives that interface one more IPv4 address.
+func addAddress(t testing.TB, ip string) {
+	t.Helper()
+	request := struct { // ifreq
+		name    [syscall.IFNAMSIZ]byte
+		address syscall.RawSockaddrInet4
+		_       [8]byte
+	}{address: syscall.RawSockaddrInet4{Family: syscall.AF_INET, Addr: netip.MustParseAddr(ip).As4()}}
+	copy(request.name[:], "lo:1")
+	control(t, syscall.SIOCSIFADDR, unsafe.Pointer(&request))
+}
+
+// control makes one of the requests of netdevice(7).
+func control(t testing.TB, what uintptr, request unsafe.Pointer) {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(fd)
+	if _, _, e := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), what, uintptr(request)); e != 0 {
 		t.Fatalf("loopback: %v", e)
 	}
 }

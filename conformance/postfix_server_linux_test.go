@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/waxseal/waxseal/smtp"
 )
 
 // The addresses of the bed.
@@ -56,7 +58,7 @@ mydestination =
 inet_interfaces = ` + postfixHost + `
 inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
-smtpd_relay_restrictions = permit_mynetworks, reject
+smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
 smtp_host_lookup = dns
 smtp_dns_support_level = dnssec
 smtp_tls_security_level = dane
@@ -107,6 +109,21 @@ func startPostfix(t testing.TB, settings string) *postfix {
 		}
 	})
 	return p
+}
+
+// openPostfix connects to Postfix as a client whose mail it relays.
+func openPostfix(t testing.TB) *smtp.ClientConn {
+	t.Helper()
+	conn, err := net.Dial("tcp", postfixHost+":25")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := smtp.Client{Hostname: "client.signed"}
+	k, err := client.Open(t.Context(), conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
 }
 
 // account returns the numbers of Postfix's user and of the group that may submit.
