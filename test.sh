@@ -20,7 +20,7 @@ step() { # step NAME COMMAND...
 }
 
 peers=(gcc libc6-dev opendkim python3-dkim python3-authres postfix unbound
-	bind9 bind9-utils bind9-dnsutils ldnsutils knot knot-dnssecutils swaks curl openssl)
+	bind9 bind9-utils bind9-dnsutils ldnsutils knot knot-dnssecutils swaks curl openssl chromium)
 install_peers() {
 	command -v apt-get >/dev/null || {
 		echo "no apt-get: tests against ${peers[*]} run only where these are installed"
