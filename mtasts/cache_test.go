@@ -302,8 +302,9 @@ func TestCacheSlowHost(t *testing.T) {
 	b := newBed(t)
 	ca := newAuthority(t)
 	asked, release := make(chan struct{}), make(chan struct{})
+	var first sync.Once // who asks just before the first fetch is kept fetches again
 	port := serve(t, ca.issue(t, "mta-sts.example", time.Now().AddDate(9, 0, 0)), func(w http.ResponseWriter, r *http.Request) {
-		asked <- struct{}{}
+		first.Do(func() { close(asked) })
 		<-release
 		text("text/plain", policyText)(w, r)
 	})
