@@ -30,9 +30,15 @@ const maxTraceWords = 30
 // host are passed over: those without "from", of LMTP, and from a loopback
 // address. With the error, a *Error that says what could not be read, comes
 // what could.
-func (h *Header) Trace() (Trace, error) {
+func (h *Header) Trace() (Trace, error) { return h.TraceBehind(nil) }
+
+// TraceBehind is Trace for a message that a relay of ours has passed on: the fields
+// of clients that are relays of ours are passed over as well. Each relay must write
+// a Received field of its own, or what a stranger wrote is taken for its word. nil
+// means that there are no relays.
+func (h *Header) TraceBehind(relay func(netip.Addr) bool) (Trace, error) {
 	var t Trace
-	problem := h.readReceived(&t)
+	problem := h.readReceived(&t, relay)
 	path := h.First("Return-Path")
 	var said string
 	t.NoPath = true
@@ -54,7 +60,7 @@ func (h *Header) Trace() (Trace, error) {
 
 // readReceived fills t from the topmost Received field that tells of a client
 // and returns what it cannot read.
-func (h *Header) readReceived(t *Trace) (problem string) {
+func (h *Header) readReceived(t *Trace, relay func(netip.Addr) bool) (problem string) {
 	problem = "there is no Received field"
 	for i := range h.Fields {
 		if !h.Fields[i].Is("Received") {
@@ -67,6 +73,9 @@ func (h *Header) readReceived(t *Trace) (problem string) {
 			continue
 		case r.local():
 			problem = "no Received field tells of a client on another host"
+			continue
+		case relay != nil && r.ip.IsValid() && !r.several && relay(r.ip):
+			problem = "no Received field tells of a client that is not a relay"
 			continue
 		}
 		t.Helo, t.Received = r.helo, i

@@ -2,6 +2,7 @@ package message
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 )
@@ -114,4 +115,34 @@ func FuzzReceived(f *testing.F) {
 			t.Errorf("got %+v of %q", trace, in)
 		}
 	})
+}
+
+// TestTraceBehind holds whose word is taken for the client of a message that came
+// through relays.
+func TestTraceBehind(t *testing.T) {
+	relay := func(ip netip.Addr) bool { return netip.MustParsePrefix("10.0.0.0/8").Contains(ip) }
+	const (
+		outside = "Received: from a.example (a.example [192.0.2.1]) by gw1 with ESMTP\r\n"
+		forged  = "Received: from b.example (b.example [198.51.100.1]) by gw1 with ESMTP\r\n"
+		inner   = "Received: from gw1 (gw1 [10.0.0.1]) by gw2 with ESMTP\r\n"
+	)
+	for _, row := range []struct{ name, header, want string }{
+		{"one", outside + forged, "192.0.2.1 a.example"},
+		{"two", inner + outside + forged, "192.0.2.1 a.example #1"},
+		{"filter-between", inner + "Received: from localhost (localhost [127.0.0.1]) by gw1\r\n" + outside, "192.0.2.1 a.example #2"},
+		{"unreadable", "Received: from ([192.0.2.1]) (x [10.0.0.9]) by gw1\r\n" + forged, `invalid IP by message: unreadable trace field: the Received field has no client address: "from ([192.0.2.1]) (x [10.0.0.9]) by gw1"`},
+		{"two-addresses", "Received: from x ([10.0.0.9]) (x [192.0.2.1]) by gw1\r\n" + forged, "invalid IP x message: unreadable trace field: the Received field has several client addresses"},
+		{"only-relays", inner, "invalid IP  message: unreadable trace field: no Received field tells of a client that is not a relay"},
+		{"none", "From: a\r\n", "invalid IP  message: unreadable trace field: there is no Received field"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			h, err := ParseHeader([]byte(row.header + "Return-Path: <>\r\n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := showTrace(h.TraceBehind(relay)); got != row.want {
+				t.Errorf("\ngot  %s\nwant %s", got, row.want)
+			}
+		})
+	}
 }
