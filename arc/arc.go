@@ -71,3 +71,19 @@ func (v *Validation) Highest() int {
 func (v *Validation) Ended() bool {
 	return len(v.Sets) > 0 && v.Sets[len(v.Sets)-1].CV == string(Fail)
 }
+
+// Rewritten reports that the chain fails for one reason alone: the message is not
+// any more what its newest set signed, while every seal verifies. A list that seals
+// what it has changed finds its own messages so; what counts then is the state of
+// the chain when the message came in (RFC 8617, Section 4.4), not now.
+func (v *Validation) Rewritten() bool {
+	if v.Result != Fail || v.Temporary || len(v.Sets) == 0 {
+		return false
+	}
+	for i := range v.Sets {
+		if v.Sets[i].AS.Result != dkim.Pass {
+			return false
+		}
+	}
+	return v.Sets[len(v.Sets)-1].AMS.Result == dkim.Fail
+}

@@ -390,3 +390,28 @@ func FuzzArcSets(f *testing.F) {
 		}
 	})
 }
+
+// TestRewritten holds when a chain counts as one that we ourselves have broken.
+func TestRewritten(t *testing.T) {
+	msg := chainOf(t, 2)
+	for _, row := range []struct {
+		name, old, new string
+		want           bool
+	}{
+		{"unchanged", "", "", false},
+		{"body", "\r\n\r\n", "\r\n\r\nfooter\r\n", true},
+		{"subject", "Subject: ", "Subject: [list] ", true},
+		{"results", "ARC-Authentication-Results: i=1;", "ARC-Authentication-Results: i=1; x.example; dmarc=pass;", false},
+		{"set-gone", "ARC-Seal: i=1;", "X-Seal: i=1;", false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			changed := strings.Replace(msg, row.old, row.new, 1)
+			if row.old != "" && changed == msg {
+				t.Fatalf("%q is not in %s", row.old, msg)
+			}
+			if v := validate(t, validator(t), changed); v.Rewritten() != row.want {
+				t.Errorf("got %t, want %t: %s %s", v.Rewritten(), row.want, v.Result, v.Reason)
+			}
+		})
+	}
+}

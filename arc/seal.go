@@ -95,6 +95,13 @@ func (s *Sealer) Begin(h *message.Header, b *dkim.Body) (*Sealing, error) {
 	return p, nil
 }
 
+// Report puts results in place of the Authentication-Results that Begin found in the
+// message: for a server that seals in the moment it verifies, before its own field is
+// in the message.
+func (p *Sealing) Report(results *authres.Field) {
+	p.results = merge(p.sealer.AuthServID, []*authres.Field{results})
+}
+
 // check reports what makes the Sealer unusable.
 func (s *Sealer) check() error {
 	if err := s.Key.Check(); err != nil {
