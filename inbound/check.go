@@ -32,6 +32,12 @@ type Envelope struct {
 	Helo       string     // argument of EHLO or HELO
 	MailFrom   string     // reverse-path without angle brackets; "" is the null reverse-path
 	RcptTo     []string   // forward-paths without angle brackets
+
+	// Unknown says why the client is not known although there was one, such as one
+	// behind a relay whose trace fields cannot be read; "" means that RemoteAddr is
+	// all there is. SPF is then temperror: for a forger must not be able to hide his
+	// address and have SPF left out.
+	Unknown string
 }
 
 // Checker holds what the checks need. One Checker serves any number of messages

@@ -341,6 +341,8 @@ func TestDecide(t *testing.T) {
 		{"quarantine", Verdict{DMARC: quarantine}, Policy{DMARC: Enforce}, "quarantine would=quarantine 0  quarantine"},
 		{"temperror", Verdict{DMARC: unknown}, Policy{DMARC: Enforce}, "tempfail would=tempfail 451 4.7.26 none"},
 		{"temperror-accept", Verdict{DMARC: unknown}, Policy{DMARC: Enforce, TempError: Accept}, "accept would=accept 0  none"},
+		{"temperror-accept-dmarc", Verdict{DMARC: unknown}, Policy{DMARC: Enforce, DMARCTempError: Accept}, "accept would=accept 0  none"},
+		{"temperror-accept-spf", Verdict{DMARC: unknown}, Policy{DMARC: Enforce, SPFTempError: Accept}, "tempfail would=tempfail 451 4.7.26 none"},
 		{"permerror", Verdict{DMARC: nobody}, Policy{DMARC: Enforce}, "quarantine would=quarantine 0  none"},
 		{"permerror-monitor", Verdict{DMARC: nobody}, Policy{}, "accept would=quarantine 0  none"},
 		{"permerror-accept", Verdict{DMARC: nobody}, Policy{DMARC: Enforce, PermError: Accept}, "accept would=accept 0  none"},

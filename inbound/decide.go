@@ -34,8 +34,11 @@ type Policy struct {
 	DMARC Mode // enforce: the domain owner's policy is carried out
 
 	// TempError is what to do when a control that is enforced cannot be
-	// evaluated now: TempFail, or Accept; "" means TempFail.
-	TempError Action
+	// evaluated now: TempFail, or Accept; "" means TempFail. SPFTempError and
+	// DMARCTempError say so for one control; "" means TempError.
+	TempError      Action
+	SPFTempError   Action
+	DMARCTempError Action
 
 	// PermError is what to do when DMARC is enforced and no author domain can be
 	// told, so that no policy can be looked for: Reject, Quarantine or Accept; ""
@@ -80,7 +83,7 @@ func outcome(v *Verdict, p Policy, o *dmarc.Override) Decision {
 		case spf.Fail:
 			return refuse(550, "5.7.23", spfText(v)) // RFC 7372, Section 3.2
 		case spf.TempError:
-			if d, deferred := p.tempError("4.7.24", "SPF of "+v.SPF.Domain+" cannot be evaluated now"); deferred {
+			if d, deferred := p.tempError(p.SPFTempError, "4.7.24", "SPF of "+v.SPF.Domain+" cannot be evaluated now"); deferred {
 				return d
 			}
 		}
@@ -90,7 +93,7 @@ func outcome(v *Verdict, p Policy, o *dmarc.Override) Decision {
 	}
 	switch {
 	case v.DMARC.Result == dmarc.TempError:
-		if d, deferred := p.tempError("4.7.26", "DMARC of "+string(v.DMARC.From)+" cannot be evaluated now"); deferred {
+		if d, deferred := p.tempError(p.DMARCTempError, "4.7.26", "DMARC of "+string(v.DMARC.From)+" cannot be evaluated now"); deferred {
 			return d
 		}
 	case v.DMARC.Result == dmarc.PermError:
@@ -106,8 +109,11 @@ func outcome(v *Verdict, p Policy, o *dmarc.Override) Decision {
 	return accept
 }
 
-func (p Policy) tempError(enhanced, text string) (Decision, bool) {
-	if p.TempError == Accept {
+func (p Policy) tempError(action Action, enhanced, text string) (Decision, bool) {
+	if action == "" {
+		action = p.TempError
+	}
+	if action == Accept {
 		return Decision{}, false
 	}
 	return Decision{Action: TempFail, Code: 451, Enhanced: enhanced, Text: text, Disposition: dmarc.PolicyNone}, true

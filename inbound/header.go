@@ -60,7 +60,7 @@ func (v *Verdict) spfResults() []authres.Result {
 		}
 		return r
 	}
-	if v.remote == (netip.Addr{}) {
+	if v.remote == (netip.Addr{}) && v.SPF.Result != spf.TempError {
 		return nil // the connection is not known: nothing was checked
 	}
 	rs := []authres.Result{one(&v.SPF)}

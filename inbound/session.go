@@ -2,6 +2,7 @@ package inbound
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -42,6 +43,7 @@ type Session struct {
 	arc        *arc.Pending
 	dmarc      *dmarc.Pending
 	evaluator  dmarc.Evaluator
+	sealing    *arc.Sealing
 }
 
 // Notes is what the reader of the bytes saw of their form.
@@ -62,7 +64,11 @@ func (c *Checker) begin(ctx context.Context, env Envelope, h *message.Header, un
 	t := &s.dns.time
 	t.left = wait
 	keep := wait / dmarcShare
-	s.startSPF(s.dns.spf.init(c.Resolver, t, keep, maxSPFLookups))
+	if env.Unknown == "" {
+		s.startSPF(s.dns.spf.init(c.Resolver, t, keep, maxSPFLookups))
+	} else {
+		s.mail = unknownClient(env)
+	}
 	if unreadable != nil {
 		return s
 	}
@@ -101,6 +107,15 @@ func (s *Session) startSPF(b *budget) {
 	}
 }
 
+// unknownClient is SPF for a client whose address could not be found out.
+func unknownClient(env Envelope) spf.Evaluation {
+	e := spf.Evaluation{Result: spf.TempError, Identity: spf.MailFrom, Domain: env.Helo, Reason: env.Unknown, Trace: []spf.Step{}}
+	if i := lastAt(env.MailFrom); i >= 0 {
+		e.Domain = env.MailFrom[i+1:]
+	}
+	return e
+}
+
 func (s *Session) spfArgs() spf.Args {
 	return spf.Args{IP: s.env.RemoteAddr, Helo: s.env.Helo, MailFrom: s.env.MailFrom}
 }
@@ -127,6 +142,32 @@ func (s *Session) guard(stage func()) {
 }
 
 func faultOf(p any) error { return fmt.Errorf("inbound: internal fault: %v", p) }
+
+// Seal prepares to seal the message, which leaves again, in the same pass. It is to
+// be called before Write; nothing is sealed whose header is over a limit. The error
+// is that of arc.Sealer.Begin.
+func (s *Session) Seal(sealer *arc.Sealer) (err error) {
+	if s.unreadable != nil {
+		return nil
+	}
+	s.guard(func() { s.sealing, err = sealer.Begin(s.header, &s.body) })
+	return err
+}
+
+// Set returns the fields of the ARC set that Seal prepared, with what v says as its
+// results; nil without Seal or after a fault. To be called after Verdict. The error
+// is that of arc.Sealing.Finish: there are chains to which nothing may be added.
+func (s *Session) Set(v *Verdict) (fields []byte, err error) {
+	if s.sealing == nil || s.broken != nil {
+		return nil, nil
+	}
+	err = errors.New("inbound: internal fault while sealing")
+	s.guard(func() {
+		s.sealing.Report(v.Results())
+		fields, err = s.sealing.Finish(&v.ARC)
+	})
+	return fields, err
+}
 
 // Write hashes a part of the body. It never fails.
 func (s *Session) Write(p []byte) (int, error) {
@@ -204,7 +245,7 @@ func (s *Session) conclude(v *Verdict) {
 // identifiers lists what SPF and DKIM authenticated, for DMARC.
 func (s *Session) identifiers(v *Verdict) []dmarc.Identifier {
 	ids := make([]dmarc.Identifier, 0, len(v.DKIM)+1)
-	if s.env.RemoteAddr.IsValid() {
+	if s.env.RemoteAddr.IsValid() || s.env.Unknown != "" {
 		// Only what stands in MAIL FROM, or in HELO under a null reverse-path, is
 		// given to DMARC: a HELO that passes says nothing about MAIL FROM.
 		ids = append(ids, dmarc.Identifier{
