@@ -23,7 +23,9 @@ type Config struct {
 	DNS       DNS       `toml:"dns"`
 	Policy    Policy    `toml:"policy"`
 	Trust     Trust     `toml:"trust"`
+	Lookalike Lookalike `toml:"lookalike"`
 	Milter    Milter    `toml:"milter"`
+	ARC       ARC       `toml:"arc"`
 	TLSPolicy TLSPolicy `toml:"tls_policy"`
 	State     State     `toml:"state"`
 	Log       Log       `toml:"log"`
@@ -50,6 +52,11 @@ type Policy struct {
 	SPF       Mode      `toml:"spf" doc:"enforce: refuse on SPF fail whatever DMARC says; monitor by default, also under mode = enforce"`
 	DMARC     Mode      `toml:"dmarc" doc:"enforce: do what the author's domain asks for; that of mode by default"`
 	TempError TempError `toml:"temperror" doc:"when an enforced control cannot be evaluated now: tempfail, or accept"`
+
+	SPFTempError   TempError  `toml:"spf_temperror" doc:"temperror for SPF alone; as temperror by default"`
+	DMARCTempError TempError  `toml:"dmarc_temperror" doc:"temperror for DMARC alone; as temperror by default"`
+	PermError      PermError  `toml:"permerror" doc:"when DMARC is enforced and no author domain can be told: quarantine, reject or accept"`
+	Quarantine     Quarantine `toml:"quarantine" doc:"what becomes of mail that a policy quarantines: hold in the mail server's hold queue, or deliver with the result in its header for later filters"`
 }
 
 // Trust is who is believed when DMARC fails.
@@ -64,6 +71,8 @@ type Trust struct {
 type Milter struct {
 	Listen      Listen         `toml:"listen" doc:"address such as 127.0.0.1:8891 or unix:/run/waxseal/milter; empty for no filter (Postfix: smtpd_milters = inet:127.0.0.1:8891)"`
 	Networks    []netip.Prefix `toml:"trusted_networks" doc:"clients whose mail is signed and not checked, as is that of users who have authenticated"`
+	Relays      []netip.Prefix `toml:"trusted_relays" doc:"gateways of ours that pass mail from outside on to this server: the client is read from the Received field on top, and what it sent is checked; not needed where the gateway uses XCLIENT"`
+	ReceivedSPF bool           `toml:"received_spf" doc:"write a Received-SPF field as well (RFC 7208, Section 9.1)"`
 	Connections int            `toml:"connections" doc:"connections of mail servers at a time"`
 }
 
@@ -93,7 +102,7 @@ type Domain struct {
 func Default() *Config {
 	return &Config{
 		DNS:    DNS{DNSSEC: "require", MessageTime: Duration(inbound.DefaultDNSTime)},
-		Policy: Policy{Mode: Mode(inbound.Monitor), SPF: Mode(inbound.Monitor), TempError: TempError(inbound.TempFail)},
+		Policy: Policy{Mode: Mode(inbound.Monitor), SPF: Mode(inbound.Monitor), TempError: TempError(inbound.TempFail), PermError: PermError(inbound.Quarantine), Quarantine: "hold"},
 		Milter: Milter{
 			Networks:    []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 			Connections: 1000,

@@ -108,6 +108,11 @@ func TestErrors(t *testing.T) {
 			`w.toml:9:1: domain[1].selector: s._domainkey.a.b is there twice`,
 		},
 		{"credential", head + "[[domain]]\nname = \"a.b\"\nselector = \"s\"\nkey = \"credential:../k\"\n", `w.toml:6:1: domain[0].key: `},
+		{"arc", head + "[arc]\nselector = \"s\"\n", `w.toml:3:2: arc: sealing needs domain, selector and key`},
+		{"arc-nothing", head + "[arc]\ndomain = \"a.b\"\nselector = \"s\"\nkey = \"k\"\n", `w.toml:3:2: arc: says how to seal and not what`},
+		{"arc-recipient", head + "[arc]\nrecipients = [\"a@\"]\n", `w.toml:4:1: arc.recipients: "a@" is no address`},
+		{"field", head + "[lookalike]\nheader = \"Subject\"\n", `w.toml:4:1: lookalike.header: "Subject" means`},
+		{"field-name", head + "[lookalike]\nheader = \"A: b\"\n", `w.toml:4:1: lookalike.header: "A: b" is no name`},
 		{"too-large", strings.Repeat("#", MaxFile+1), "w.toml: larger than"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -209,4 +214,31 @@ func FuzzParse(f *testing.F) {
 			c.Values()
 		}
 	})
+}
+
+func TestSeals(t *testing.T) {
+	a := ARC{Recipients: []Recipient{"list@example.org", "lists.example.org"}}
+	for _, row := range []struct {
+		name string
+		to   []string
+		want bool
+	}{
+		{"address", []string{"LIST@Example.Org"}, true},
+		{"domain", []string{"x@lists.example.org"}, true},
+		{"second", []string{"x@a.example", "list@example.org"}, true},
+		{"other", []string{"x@example.org"}, false},
+		{"below", []string{"x@a.lists.example.org"}, false},
+		{"none", nil, false},
+		{"no-address", []string{"list", ""}, false},
+		{"literal", []string{"x@[192.0.2.1]"}, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if got := a.Seals(row.to); got != row.want {
+				t.Errorf("got %t", got)
+			}
+		})
+	}
+	if all := (&ARC{Recipients: []Recipient{"*"}}); !all.Seals([]string{"x@[192.0.2.1]"}) || all.Seals(nil) {
+		t.Error("* is not everybody")
+	}
 }

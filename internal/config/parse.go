@@ -196,6 +196,7 @@ func (c *Config) check() []error {
 	if c.Milter.Connections < 1 {
 		bad("milter.connections", "must be at least 1")
 	}
+	c.ARC.check(bad)
 	seen := map[string]bool{}
 	for i, d := range c.Domains {
 		table := "domain[" + strconv.Itoa(i) + "]"

@@ -56,6 +56,20 @@ func (a *TempError) UnmarshalText(b []byte) error {
 	return oneOf(a, b, TempError(inbound.TempFail), TempError(inbound.Accept))
 }
 
+// PermError is quarantine, reject or accept.
+type PermError inbound.Action
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (a *PermError) UnmarshalText(b []byte) error {
+	return oneOf(a, b, PermError(inbound.Quarantine), PermError(inbound.Reject), PermError(inbound.Accept))
+}
+
+// Quarantine is hold or deliver.
+type Quarantine string
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (q *Quarantine) UnmarshalText(b []byte) error { return oneOf(q, b, "hold", "deliver") }
+
 // DNSSEC is require, auto or off.
 type DNSSEC string
 

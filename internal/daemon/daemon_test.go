@@ -3,21 +3,16 @@ package daemon
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/waxseal/waxseal/inbound"
-	"github.com/waxseal/waxseal/internal/milter"
-	"github.com/waxseal/waxseal/message"
 	"go.uber.org/goleak"
 )
 
@@ -48,6 +43,7 @@ func newSite(t *testing.T, extra string) *site {
 zones = ["`+s.dir+`/zone"]
 [milter]
 listen = "127.0.0.1:0"
+trusted_relays = ["10.0.0.0/8"]
 [tls_policy]
 listen = "unix:`+s.dir+`/policy"
 [state]
@@ -69,143 +65,6 @@ func (s *site) write(name, text string) {
 
 func (s *site) daemon() *Daemon {
 	return &Daemon{ConfigFile: s.dir + "/waxseal.toml", Log: slog.New(slog.NewJSONHandler(&s.log, nil))}
-}
-
-// filter returns the filter of the configuration without a server.
-func (s *site) filter() *filter {
-	s.t.Helper()
-	d := s.daemon()
-	c, err := d.Check()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	st, err := newState(c, nil, "", nil)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	d.state.Store(st)
-	return &filter{state: d.state.Load, log: d.Log}
-}
-
-// judge hands a message to the filter and returns its answer; nil accepts.
-func (s *site) judge(f *filter, client, user, text string) *milter.Answer {
-	s.t.Helper()
-	header, body, _ := strings.Cut(text, "\r\n\r\n")
-	h, err := message.ParseHeader([]byte(header + "\r\n"))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	m := &milter.Message{
-		Client: milter.Client{Addr: netip.MustParseAddr(client), Helo: "client.example"},
-		From:   "joe@bank.example", To: []string{"ann@example.org"}, Macros: new(milter.Macros), Header: h,
-	}
-	m.Macros.Set('M', "{auth_authen}", user, "i", "Q1")
-	tx, a := f.Begin(s.t.Context(), m)
-	if tx == nil {
-		return a
-	}
-	if _, err := tx.Write([]byte(body)); err != nil {
-		s.t.Fatal(err)
-	}
-	return tx.End(s.t.Context())
-}
-
-const spoofed = "Authentication-Results: mx.example.org; dmarc=pass\r\nAuthentication-Results: other.example; spf=pass\r\n" +
-	"From: boss@bank.example\r\n\r\nhello\r\n"
-
-func TestFilter(t *testing.T) {
-	const enforce = "[policy]\nmode = \"enforce\"\n"
-	for _, row := range []struct {
-		name, config, client, user, text string
-		want                             milter.Answer // of Insert, the beginning
-	}{
-		{
-			"monitor", "", "203.0.113.9", "", spoofed,
-			milter.Answer{Delete: []int{0}, Insert: []byte("Authentication-Results: mx.example.org;")},
-		},
-		{
-			"enforce", enforce, "203.0.113.9", "", spoofed,
-			milter.Answer{Action: milter.Reject, Code: 550, Enhanced: "5.7.26"},
-		},
-		{
-			"genuine", enforce, "192.0.2.1", "", "From: boss@bank.example\r\n\r\nhello\r\n",
-			milter.Answer{Insert: []byte("Authentication-Results: mx.example.org;")},
-		},
-		{
-			"quarantine", enforce, "203.0.113.9", "", "From: boss@mild.example\r\n\r\nhello\r\n",
-			milter.Answer{Insert: []byte("Authentication-Results: mx.example.org;"), Quarantine: "DMARC policy of mild.example"},
-		},
-		{
-			"trusted-network", enforce, "127.0.0.1", "", "From: ann@example.org\r\n\r\nhello\r\n",
-			milter.Answer{Insert: []byte("DKIM-Signature: v=1; a=ed25519-sha256;")},
-		},
-		{
-			"authenticated", enforce, "203.0.113.9", "ann", "From: ann@sub.example.org\r\n\r\nhello\r\n",
-			milter.Answer{Insert: []byte("DKIM-Signature: v=1; a=ed25519-sha256;")},
-		},
-		{"authenticated-as-stranger", enforce, "203.0.113.9", "ann", spoofed, milter.Answer{}},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			s := newSite(t, row.config)
-			got := s.judge(s.filter(), row.client, row.user, row.text)
-			if got == nil {
-				got = &milter.Answer{}
-			}
-			if !bytes.HasPrefix(got.Insert, row.want.Insert) {
-				t.Errorf("inserts %q", got.Insert)
-			}
-			if got.Action == milter.Reject && !strings.Contains(got.Text, "bank.example") {
-				t.Errorf("says %q", got.Text)
-			}
-			got.Insert, got.Text = row.want.Insert, ""
-			if diff := cmp.Diff(*got, row.want); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
-}
-
-func TestHeaderLimit(t *testing.T) {
-	for _, row := range []struct {
-		name, config string
-		want         milter.Action
-	}{
-		{"monitor", "", milter.Accept},
-		{"enforce", "[policy]\nmode = \"enforce\"\n", milter.Reject},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			f := newSite(t, row.config).filter()
-			m := &milter.Message{
-				Client: milter.Client{Addr: netip.MustParseAddr("203.0.113.9")}, Header: new(message.Header),
-				Limit: &message.Error{Reason: message.TooManyFields, Limit: 1, Field: 2},
-			}
-			tx, a := f.Begin(t.Context(), m)
-			if tx != nil {
-				a = tx.End(t.Context())
-			}
-			if a.Action != row.want {
-				t.Errorf("got %v, want %v", a, row.want)
-			}
-		})
-	}
-}
-
-// TestLogLine holds that a verdict is one line with what an operator asks for.
-func TestLogLine(t *testing.T) {
-	s := newSite(t, "")
-	s.judge(s.filter(), "203.0.113.9", "", spoofed)
-	var got map[string]any
-	if err := json.Unmarshal(s.log.Bytes(), &got); err != nil {
-		t.Fatalf("%v: %s", err, s.log.Bytes())
-	}
-	for key, want := range map[string]any{
-		"msg": "checked", "queue_id": "Q1", "client": "203.0.113.9", "spf": "fail", "dmarc": "fail",
-		"action": string(inbound.Accept), "would": string(inbound.Reject),
-	} {
-		if got[key] != want {
-			t.Errorf("%s: got %v, want %v", key, got[key], want)
-		}
-	}
 }
 
 func TestCheck(t *testing.T) {

@@ -1,0 +1,159 @@
+package daemon
+
+import (
+	"context"
+
+	"github.com/waxseal/waxseal/arc"
+	"github.com/waxseal/waxseal/authres"
+	"github.com/waxseal/waxseal/dkim"
+	"github.com/waxseal/waxseal/internal/ascii"
+	"github.com/waxseal/waxseal/internal/milter"
+)
+
+// ours is a message from a user or a host of ours: signed, sealed, or both.
+type ours struct {
+	*filter
+	state *state
+	m     *milter.Message
+	ctx   context.Context // of the message; for the keys of a chain
+
+	body    dkim.Body
+	signing *dkim.Signing // nil if the author is not ours
+	sealing *arc.Sealing  // nil if nothing is sealed
+	chain   *arc.Pending
+	judged  []*authres.Field // what we found when the message came in
+	remove  []int
+}
+
+// beginOurs signs a message whose author has a key, seals one that is passed on,
+// and lets others pass.
+func (f *filter) beginOurs(ctx context.Context, s *state, m *milter.Message) (milter.Transaction, *milter.Answer) {
+	if m.Limit != nil {
+		f.passed(m, m.Limit.Error())
+		return nil, nil
+	}
+	t := &ours{filter: f, state: s, m: m, ctx: ctx}
+	if m.AuthUser() != "" {
+		// A user writes no results of ours, whatever his program says.
+		t.remove = s.forged(m.Header)
+	} else {
+		t.judged = authres.Find(m.Header, s.checker.AuthServID)
+	}
+	if err := t.begin(); err != nil {
+		return nil, t.failed(err)
+	}
+	if t.signing == nil && t.sealing == nil && t.remove == nil {
+		f.passed(m, t.why())
+		return nil, nil
+	}
+	return t, nil
+}
+
+// begin starts what is to be done.
+func (t *ours) begin() (err error) {
+	h := t.m.Header
+	// What we have judged has come from outside, if by way of a filter or a list.
+	// Our name under it would make a forgery genuine.
+	if signer := t.state.ring.ForAuthor(h.Author()); signer != nil && len(t.judged) == 0 {
+		if t.signing, err = signer.Begin(h, &t.body); err != nil {
+			return err
+		}
+	}
+	if t.state.passesOn(t.m.Client.Addr) && (len(t.judged) > 0 || h.Count("ARC-Seal") > 0) {
+		if t.sealing, err = t.state.sealer.Begin(h, &t.body); err != nil {
+			return err
+		}
+		c := t.state.checker
+		t.chain = (&arc.Validator{Resolver: c.Resolver, Time: c.Time, Keys: c.Keys, NewestOnly: true}).Begin(t.ctx, h, &t.body)
+	}
+	return nil
+}
+
+func (t *ours) why() string {
+	if len(t.judged) > 0 {
+		return "it has come from outside and was judged then"
+	}
+	return "its author is of no domain with a key"
+}
+
+// Write implements milter.Transaction.
+func (t *ours) Write(p []byte) (int, error) { return t.body.Write(p) }
+
+// Skip implements milter.Skipper.
+func (t *ours) Skip() bool { return t.signing == nil && t.sealing == nil }
+
+// Abort implements milter.Transaction.
+func (t *ours) Abort() {
+	if t.chain != nil {
+		t.chain.Wait() // its lookups end with the context
+	}
+}
+
+// End implements milter.Transaction.
+func (t *ours) End(context.Context) *milter.Answer {
+	a := &milter.Answer{Delete: t.remove}
+	if err := t.body.Close(); err != nil {
+		return t.failed(err)
+	}
+	set := t.set()
+	if t.signing != nil {
+		fields, err := t.signing.Finish()
+		if err != nil {
+			return t.failed(err)
+		}
+		a.Insert = fields
+	}
+	a.Insert = append(set, a.Insert...)
+	t.log.Info("signed", "queue_id", t.m.QueueID(), "mail_from", t.m.From, "user", t.m.AuthUser(),
+		"signed", t.signing != nil, "sealed", set != nil)
+	return a
+}
+
+// set returns the fields of the ARC set. A message that cannot be sealed goes
+// without: a list's mail must not wait for the keys of strangers.
+func (t *ours) set() []byte {
+	if t.sealing == nil {
+		return nil
+	}
+	v := t.chain.Wait()
+	if v.Rewritten() && t.wasPass(v) {
+		// It is we who have changed it; the chain counts as it came in (RFC 8617,
+		// Section 4.4).
+		found := *v
+		found.Result = arc.Pass
+		v = &found
+	}
+	set, err := t.sealing.Finish(v)
+	if err != nil {
+		t.log.Warn("not sealed", "queue_id", t.m.QueueID(), "mail_from", t.m.From, "error", err.Error())
+	}
+	return set
+}
+
+// wasPass reports whether the chain was good when the message came in: the newest
+// seal is ours, or we have written so.
+func (t *ours) wasPass(v *arc.Validation) bool {
+	if v.Sets[len(v.Sets)-1].AS.Domain == t.state.sealer.Key.Domain {
+		return true
+	}
+	for _, f := range t.judged {
+		for _, r := range f.Results {
+			if ascii.EqualFold(r.Method, "arc") {
+				return ascii.EqualFold(r.Value, string(arc.Pass)) // the newest is on top
+			}
+		}
+	}
+	return false
+}
+
+// failed defers a message that should be signed and cannot be: unsigned it would
+// count as forged where it goes.
+func (t *ours) failed(err error) *milter.Answer {
+	t.log.Error("signing failed", "queue_id", t.m.QueueID(), "mail_from", t.m.From, "error", err.Error())
+	return &milter.Answer{Action: milter.TempFail, Code: 451, Enhanced: "4.7.0", Text: "the message cannot be signed now, try again later"}
+}
+
+// passed writes why a message of ours goes out as it is.
+func (f *filter) passed(m *milter.Message, why string) {
+	f.log.Info("passed", "queue_id", m.QueueID(), "client", m.Client.Addr.String(), "mail_from", m.From, "user", m.AuthUser(), "reason", why)
+}

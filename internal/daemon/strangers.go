@@ -1,0 +1,188 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/waxseal/waxseal/authres"
+	"github.com/waxseal/waxseal/dkim"
+	"github.com/waxseal/waxseal/inbound"
+	"github.com/waxseal/waxseal/internal/milter"
+	"github.com/waxseal/waxseal/message"
+	"github.com/waxseal/waxseal/spf"
+)
+
+// maxForged is how many fields that claim to be ours are taken out of one message.
+// A mail server goes through the header for each, so thousands cost it minutes.
+const maxForged = 500
+
+// check is a message of somebody else.
+type check struct {
+	*filter
+	*state
+	m       *milter.Message
+	env     inbound.Envelope
+	session *inbound.Session
+	sealed  bool
+	begin   time.Time
+}
+
+// envelope is what the mail server says of a message.
+func envelope(m *milter.Message) inbound.Envelope {
+	return inbound.Envelope{RemoteAddr: m.Client.Addr, Helo: m.Client.Helo, MailFrom: m.From, RcptTo: m.To}
+}
+
+// behindRelay is what the relay that handed a message to us says of where it had it
+// from.
+func behindRelay(s *state, m *milter.Message) inbound.Envelope {
+	env := inbound.Envelope{MailFrom: m.From, RcptTo: m.To}
+	if m.Limit != nil {
+		env.Unknown = "the header is over a limit, and the client in front of the relay stands there"
+		return env
+	}
+	trace, err := m.Header.TraceBehind(s.relays)
+	env.RemoteAddr, env.Helo = trace.IP, trace.Helo
+	if !trace.IP.IsValid() {
+		env.Unknown = fmt.Sprintf("the client in front of the relay %s is not known: %v", m.Client.Addr, err)
+	}
+	return env
+}
+
+func (f *filter) beginCheck(ctx context.Context, s *state, m *milter.Message, env inbound.Envelope) (milter.Transaction, *milter.Answer) {
+	if m.Limit != nil && s.policy.DMARC == inbound.Enforce {
+		return nil, f.overLimit(m, string(m.Limit.Reason), m.Limit.Error())
+	}
+	t := &check{filter: f, state: s, m: m, env: env, begin: time.Now()}
+	if m.Limit != nil {
+		t.session = s.checker.BeginUnreadable(ctx, env, m.Header, m.Limit)
+		return t, nil
+	}
+	t.session = s.checker.Begin(ctx, env, m.Header)
+	if s.sealer != nil && s.config.ARC.Seals(m.To) {
+		if err := t.session.Seal(s.sealer); err != nil {
+			f.notSealed(m, err)
+		} else {
+			t.sealed = true
+		}
+	}
+	return t, nil
+}
+
+// overLimit refuses a message in whose header nobody would find his way.
+func (f *filter) overLimit(m *milter.Message, short, why string) *milter.Answer {
+	f.log.Info("refused", "queue_id", m.QueueID(), "client", m.Client.Addr.String(), "mail_from", m.From, "reason", why)
+	return &milter.Answer{Action: milter.Reject, Code: 552, Enhanced: "5.3.4", Text: "the header is over a limit: " + short}
+}
+
+func (f *filter) notSealed(m *milter.Message, err error) {
+	f.log.Warn("not sealed", "queue_id", m.QueueID(), "mail_from", m.From, "error", err.Error())
+}
+
+// Write implements milter.Transaction.
+func (t *check) Write(p []byte) (int, error) { return t.session.Write(p) }
+
+// Abort implements milter.Transaction.
+func (t *check) Abort() { t.session.Abort() }
+
+// End implements milter.Transaction.
+func (t *check) End(context.Context) *milter.Answer {
+	v := t.session.Verdict()
+	d := inbound.Decide(v, t.policy)
+	v.Apply(d)
+	t.report(v, d)
+	switch d.Action {
+	case inbound.Reject:
+		return &milter.Answer{Action: milter.Reject, Code: d.Code, Enhanced: d.Enhanced, Text: d.Text}
+	case inbound.TempFail:
+		return &milter.Answer{Action: milter.TempFail, Code: d.Code, Enhanced: d.Enhanced, Text: d.Text}
+	}
+	a := &milter.Answer{Delete: t.forged(t.m.Header), Insert: t.fields(v)}
+	if d.Action == inbound.Quarantine && t.config.Policy.Quarantine == "hold" {
+		a.Quarantine = "DMARC policy of " + string(v.DMARC.From)
+	}
+	return a
+}
+
+// forged returns the fields that must go: results in our name, and findings.
+func (s *state) forged(h *message.Header) []int {
+	all := authres.Forged(h, s.checker.AuthServID)
+	if name := string(s.config.Lookalike.Header); name != "" {
+		for i := range h.Fields {
+			if h.Fields[i].LooksLike(name) {
+				all = append(all, i)
+			}
+		}
+	}
+	// Those on top are the ones that readers find first; Forged begins at the bottom.
+	if len(all) > maxForged {
+		all = all[len(all)-maxForged:]
+	}
+	return all
+}
+
+// fields returns what is written on top of a message, the results first.
+func (t *check) fields(v *inbound.Verdict) []byte {
+	out := []byte(v.Header(t.checker.AuthServID))
+	if t.config.Milter.ReceivedSPF && (t.env.RemoteAddr.IsValid() || t.env.Unknown != "") {
+		args := spf.Args{IP: t.env.RemoteAddr, Helo: t.env.Helo, MailFrom: t.env.MailFrom}
+		out = append(out, (&spf.Checker{Receiver: t.checker.Receiver}).Received(args, v.SPF).String()...)
+	}
+	if name := string(t.config.Lookalike.Header); name != "" && len(v.Findings) > 0 {
+		out = append(out, findingsField(name, v.Findings)...)
+	}
+	if t.sealed {
+		set, err := t.session.Set(v)
+		if err != nil {
+			t.notSealed(t.m, err)
+		}
+		out = append(out, set...)
+	}
+	return out
+}
+
+// findingsField writes findings by id and severity; their texts quote strangers.
+func findingsField(name string, all []inbound.Finding) string {
+	s := name + ":"
+	for i, f := range all {
+		if i > 0 {
+			s += ";\r\n\t"
+		} else {
+			s += " "
+		}
+		s += f.ID + " " + string(f.Severity)
+	}
+	return s + "\r\n"
+}
+
+// report writes the one line of a verdict.
+func (t *check) report(v *inbound.Verdict, d inbound.Decision) {
+	dkims := make([]string, 0, len(v.DKIM))
+	for i := range v.DKIM {
+		if i == dkim.MaxSignatures {
+			break
+		}
+		dkims = append(dkims, string(v.DKIM[i].Result)+" "+string(v.DKIM[i].Domain))
+	}
+	ids := make([]string, 0, len(v.Findings))
+	for _, f := range v.Findings {
+		ids = append(ids, f.ID)
+	}
+	client := t.env.RemoteAddr.String()
+	args := []any{
+		"queue_id", t.m.QueueID(), "client", client, "helo", t.env.Helo, "mail_from", t.m.From,
+		"from", string(v.DMARC.From), "spf", string(v.SPF.Result), "dkim", dkims, "arc", string(v.ARC.Result),
+		"dmarc", string(v.DMARC.Result), "action", string(d.Action), "would", string(d.Would), "reason", v.DMARC.Reason,
+		"findings", ids, "ms", time.Since(t.begin).Milliseconds(),
+	}
+	if d.Override != nil {
+		args = append(args, "override", string(d.Override.Type)+": "+d.Override.Comment)
+	}
+	if t.env.Unknown != "" {
+		args = append(args, "client_unknown", t.env.Unknown)
+	}
+	if via := t.m.Client.Addr; via != t.env.RemoteAddr {
+		args = append(args, "relay", via.String())
+	}
+	t.log.Info("checked", args...)
+}
