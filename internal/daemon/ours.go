@@ -35,7 +35,9 @@ func (f *filter) beginOurs(ctx context.Context, s *state, m *milter.Message) (mi
 	t := &ours{filter: f, state: s, m: m, ctx: ctx}
 	if m.AuthUser() != "" {
 		// A user writes no results of ours, whatever his program says.
-		t.remove = s.forged(m.Header)
+		if t.remove = s.forged(m.Header); len(t.remove) > maxForged {
+			return nil, f.tooManyForged(m, len(t.remove))
+		}
 	} else {
 		t.judged = authres.Find(m.Header, s.checker.AuthServID)
 	}
@@ -104,8 +106,12 @@ func (t *ours) End(context.Context) *milter.Answer {
 		a.Insert = fields
 	}
 	a.Insert = append(set, a.Insert...)
-	t.log.Info("signed", "queue_id", t.m.QueueID(), "mail_from", t.m.From, "user", t.m.AuthUser(),
-		"signed", t.signing != nil, "sealed", set != nil)
+	if len(a.Insert) == 0 {
+		t.passed(t.m, t.why())
+		return a
+	}
+	t.log.Info("signed", "queue_id", t.m.QueueID(), "client", t.m.Client.Addr.String(), "mail_from", t.m.From,
+		"user", t.m.AuthUser(), "signed", t.signing != nil, "sealed", set != nil)
 	return a
 }
 

@@ -145,16 +145,26 @@ func TestFields(t *testing.T) {
 	}
 }
 
-// TestForgedLimit holds that the work of taking forged results out is bounded.
+// TestForgedLimit holds that the work of taking forged results out is bounded, and
+// that none stays in a message that is let through.
 func TestForgedLimit(t *testing.T) {
+	const forged = "Authentication-Results: mx.example.org; dmarc=pass\r\n"
 	s := newSite(t, "")
-	a := s.judge(s.filter(), "192.0.2.1", "", strings.Repeat("Authentication-Results: mx.example.org; dmarc=pass\r\n", 2*maxForged)+genuine)
-	if len(a.Delete) != maxForged {
-		t.Fatalf("%d fields go", len(a.Delete))
-	}
-	for _, i := range a.Delete {
-		if i >= maxForged {
-			t.Fatalf("field %d goes before those on top", i)
-		}
+	f := s.filter()
+	for _, row := range []struct {
+		name, user string
+		n, gone    int
+		want       milter.Action
+	}{
+		{"most", "", maxForged, maxForged, milter.Accept},
+		{"more", "", maxForged + 1, 0, milter.Reject},
+		{"of-a-user", "ann", maxForged + 1, 0, milter.Reject},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			a := s.judge(f, "192.0.2.1", row.user, strings.Repeat(forged, row.n)+genuine)
+			if a.Action != row.want || len(a.Delete) != row.gone {
+				t.Errorf("got %v with %d fields gone, want %v with %d", a.Action, len(a.Delete), row.want, row.gone)
+			}
+		})
 	}
 }

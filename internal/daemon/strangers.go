@@ -14,7 +14,9 @@ import (
 )
 
 // maxForged is how many fields that claim to be ours are taken out of one message.
-// A mail server goes through the header for each, so thousands cost it minutes.
+// A mail server goes through the header for each, so thousands cost it minutes; and
+// one that stayed could be taken for our word later. A message with more is refused
+// in every mode: nobody writes one by mistake.
 const maxForged = 500
 
 // check is a message of somebody else.
@@ -23,6 +25,7 @@ type check struct {
 	*state
 	m       *milter.Message
 	env     inbound.Envelope
+	remove  []int
 	session *inbound.Session
 	sealed  bool
 	begin   time.Time
@@ -53,7 +56,10 @@ func (f *filter) beginCheck(ctx context.Context, s *state, m *milter.Message, en
 	if m.Limit != nil && s.policy.DMARC == inbound.Enforce {
 		return nil, f.overLimit(m, string(m.Limit.Reason), m.Limit.Error())
 	}
-	t := &check{filter: f, state: s, m: m, env: env, begin: time.Now()}
+	t := &check{filter: f, state: s, m: m, env: env, begin: time.Now(), remove: s.forged(m.Header)}
+	if len(t.remove) > maxForged {
+		return nil, f.tooManyForged(m, len(t.remove))
+	}
 	if m.Limit != nil {
 		t.session = s.checker.BeginUnreadable(ctx, env, m.Header, m.Limit)
 		return t, nil
@@ -97,7 +103,7 @@ func (t *check) End(context.Context) *milter.Answer {
 	case inbound.TempFail:
 		return &milter.Answer{Action: milter.TempFail, Code: d.Code, Enhanced: d.Enhanced, Text: d.Text}
 	}
-	a := &milter.Answer{Delete: t.forged(t.m.Header), Insert: t.fields(v)}
+	a := &milter.Answer{Delete: t.remove, Insert: t.fields(v)}
 	if d.Action == inbound.Quarantine && t.config.Policy.Quarantine == "hold" {
 		a.Quarantine = "DMARC policy of " + string(v.DMARC.From)
 	}
@@ -114,11 +120,11 @@ func (s *state) forged(h *message.Header) []int {
 			}
 		}
 	}
-	// Those on top are the ones that readers find first; Forged begins at the bottom.
-	if len(all) > maxForged {
-		all = all[len(all)-maxForged:]
-	}
 	return all
+}
+
+func (f *filter) tooManyForged(m *milter.Message, n int) *milter.Answer {
+	return f.overLimit(m, "results in this server's name", fmt.Sprintf("%d fields in the name of this server, at most %d", n, maxForged))
 }
 
 // fields returns what is written on top of a message, the results first.
