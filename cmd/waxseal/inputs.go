@@ -97,6 +97,9 @@ func (in input) messages(std stdio, each func(name string, r io.Reader) error) e
 		src = f
 	}
 	r := bufio.NewReaderSize(src, 64<<10)
+	if _, err := r.Peek(1); err == io.EOF {
+		return fail(fmt.Errorf("%s: empty, there is no message in it", in.path), "give a whole message with its header")
+	}
 	if !startsMbox(r) {
 		return each(in.path, r)
 	}
