@@ -49,7 +49,8 @@ tools=$PWD/tools/bin
 build_tools() { go build -C tools -o "$tools/" mvdan.cc/gofumpt honnef.co/go/tools/cmd/staticcheck; }
 format() {
 	local files
-	files=$(git ls-files --cached --others --exclude-standard '*.go' | grep -v /testdata/) || return 1
+	# Without git, as in an unpacked archive, all there is.
+	files=$({ git ls-files --cached --others --exclude-standard '*.go' 2>/dev/null || find . -name '*.go'; } | grep -v /testdata/) || return 1
 	# shellcheck disable=SC2086
 	files=$("$tools/gofumpt" -l $files) || return 1
 	[ -z "$files" ] || { echo "gofumpt would change:" "$files"; return 1; }
