@@ -79,6 +79,7 @@ type Milter struct {
 // TLSPolicy is the map of TLS policies.
 type TLSPolicy struct {
 	Listen Listen `toml:"listen" doc:"address such as 127.0.0.1:8461; empty for no map (Postfix: smtp_tls_policy_maps = socketmap:inet:127.0.0.1:8461:policy)"`
+	CA     string `toml:"ca" doc:"file with certificates of CAs (PEM) that count for the hosts of MTA-STS policies beside those of the system"`
 }
 
 // State is what outlives a restart.

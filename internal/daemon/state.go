@@ -52,7 +52,11 @@ func newState(c *config.Config, old *state, credentials string, store mtasts.Sto
 		if s.resolver, err = newResolver(c.DNS); err != nil {
 			return nil, err
 		}
-		s.sts = &mtasts.Cache{Fetcher: &mtasts.Fetcher{Resolver: s.resolver}, Store: store}
+		roots, err := policyRoots(c.TLSPolicy.CA)
+		if err != nil {
+			return nil, err
+		}
+		s.sts = &mtasts.Cache{Fetcher: &mtasts.Fetcher{Resolver: s.resolver, RootCAs: roots}, Store: store}
 		s.planner = &outbound.Planner{Resolver: s.resolver, STS: s.sts}
 	}
 	s.checker = &inbound.Checker{
