@@ -14,6 +14,9 @@
 //   - If DANE rules for some hosts only: dane, by which Postfix decides for each.
 //   - Else: may.
 //
+// A domain that has no hosts is not found, unless an enforced MTA-STS policy is
+// known for it: that waits, for Postfix asks where it has seen hosts.
+//
 // A domain with a host that would have to wait for DNS, among others that MTA-STS
 // rules for, waits as a whole: by itself Postfix would use that host.
 //
@@ -81,6 +84,11 @@ func answer(plan *outbound.Plan, tlsrpt bool) string {
 	case outbound.Defer:
 		return temp + clean(plan.Reason)
 	case outbound.Reject:
+		if enforced(plan) != nil {
+			// Postfix asks because it has found a host, where we found that there is
+			// none: one of us was lied to, and by itself it would trust that host.
+			return temp + "Postfix sees MX hosts, but here: " + clean(plan.Reason)
+		}
 		return notFound // Postfix finds out the same
 	}
 	sts := enforced(plan)

@@ -70,6 +70,7 @@ _mta-sts.sts.plain. TXT "v=STSv1; id=1;"
 testing.plain. MX 10 mx.plain.
 _mta-sts.testing.plain. TXT "v=STSv1; id=1;"
 todane.plain. MX 10 mx.dane.signed.
+denied.plain. MX 0 .
 `
 
 // planner plans over a root with a signed and an unsigned zone; the records of
@@ -114,6 +115,8 @@ func planner(t testing.TB) *outbound.Planner {
 		{"half.signed", mtasts.Enforce, []string{"mx.bogus.signed", "mx.none.signed"}},
 		{"sts.plain", mtasts.Enforce, []string{"mx.plain", "*.dane.signed"}},
 		{"testing.plain", mtasts.Testing, []string{"mx.plain"}},
+		{"denied.plain", mtasts.Enforce, []string{"mx.plain"}},
+		{"nowhere.plain", mtasts.Enforce, []string{"mx.plain"}},
 	} {
 		if err := store.Save(t.Context(), &mtasts.Entry{
 			Domain: p.domain, ID: "1", Expires: now.Add(time.Hour), Used: now,
@@ -147,6 +150,9 @@ func TestPolicies(t *testing.T) {
 		{"bogus.signed", "TEMP no MX host of bogus.signed can be used now: "},
 		{"null.signed", "NOTFOUND "},
 		{"nowhere.signed", "NOTFOUND "},
+		// Whoever forges that a domain has no hosts must not get its mail.
+		{"denied.plain", "TEMP Postfix sees MX hosts, but here: denied.plain takes no mail (null MX)"},
+		{"nowhere.plain", "TEMP Postfix sees MX hosts, but here: nowhere.plain "},
 		{".signed", "NOTFOUND "},
 		{"[dane.signed]", "NOTFOUND "},
 		{"[dane.signed]:587", "NOTFOUND "},
