@@ -77,11 +77,17 @@ type postfix struct {
 // startPostfix starts Postfix with further settings. It ends with this process.
 func startPostfix(t testing.TB, settings string) *postfix {
 	t.Helper()
+	return startPostfixWith(t, settings, "")
+}
+
+// startPostfixWith starts Postfix with further settings and services.
+func startPostfixWith(t testing.TB, settings, services string) *postfix {
+	t.Helper()
 	program(t, "postfix")
 	const queue = "/var/spool/postfix"
 	uid, gid := account(t)
 	write(t, "/etc/postfix/main.cf", postfixSettings+settings)
-	write(t, "/etc/postfix/master.cf", postfixServices)
+	write(t, "/etc/postfix/master.cf", postfixServices+services)
 	for name, mode := range map[string]os.FileMode{
 		"active": 0o700, "bounce": 0o700, "corrupt": 0o700, "defer": 0o700, "deferred": 0o700, "flush": 0o700,
 		"hold": 0o700, "incoming": 0o700, "private": 0o700, "saved": 0o700, "trace": 0o700,
@@ -157,9 +163,12 @@ func folder(t testing.TB, path string, mode os.FileMode, uid, gid int) {
 
 func run(t testing.TB, name string, args ...string) string {
 	t.Helper()
-	out, err := exec.Command(program(t, name), args...).Output()
+	var said bytes.Buffer
+	cmd := exec.Command(program(t, name), args...)
+	cmd.Stderr = &said
+	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("%s: %v\n%s", name, err, out)
+		t.Fatalf("%s: %v\n%s%s", name, err, out, &said)
 	}
 	return string(out)
 }
@@ -224,6 +233,7 @@ func startUnbound(t testing.TB, anchor string) {
  module-config: "validator iterator"
  trust-anchor-file: "anchor"
  val-log-level: 1
+ val-bogus-ttl: 1
 remote-control:
  control-enable: no
 forward-zone:
