@@ -63,6 +63,19 @@ func (s *site) write(name, text string) {
 	}
 }
 
+// replace changes a part of the configuration.
+func (s *site) replace(old, with string) {
+	s.t.Helper()
+	text, err := os.ReadFile(s.dir + "/waxseal.toml")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if !strings.Contains(string(text), old) {
+		s.t.Fatalf("%q is not in the configuration", old)
+	}
+	s.write("waxseal.toml", strings.Replace(string(text), old, with, 1))
+}
+
 func (s *site) daemon() *Daemon {
 	return &Daemon{ConfigFile: s.dir + "/waxseal.toml", Log: slog.New(slog.NewJSONHandler(&s.log, nil))}
 }
