@@ -77,8 +77,9 @@ type Cache struct {
 
 // held is an entry in memory, nil for a domain that the store lacks.
 type held struct {
-	entry *Entry
-	at    time.Time
+	entry   *Entry
+	at      time.Time
+	unsaved bool // the store could not take it, and has an older one or none
 }
 
 // failure is a failed fetch. A record with another id may be fetched at once.
@@ -103,7 +104,7 @@ func (c *Cache) now() time.Time {
 func (c *Cache) Policy(ctx context.Context, domain string) *Evaluation {
 	ev := &Evaluation{Domain: domain, Errors: []*Error{}}
 	now := c.now()
-	entry := c.load(ctx, ev, now)
+	entry, unread := c.load(ctx, ev, now)
 	rec, lookup, err := LookupRecord(ctx, c.Fetcher.Resolver, domain)
 	ev.Lookup = lookup
 	switch {
@@ -118,9 +119,14 @@ func (c *Cache) Policy(ctx context.Context, domain string) *Evaluation {
 			entry = fresh
 		}
 	}
-	if entry != nil {
+	switch {
+	case entry != nil:
 		ev.use(entry)
 		c.touch(ctx, ev, entry, now)
+	case unread && ev.Status != None:
+		// The domain has a record, so the store may have its policy: whoever can block
+		// the fetch is not to profit from a store that fails.
+		ev.Status = TempError
 	}
 	return ev
 }
@@ -147,6 +153,16 @@ func (ev *Evaluation) use(e *Entry) {
 	ev.Fetched, ev.Expires = e.Fetched, e.Expires
 }
 
+// StoreError returns what failed in the Store, nil if nothing did.
+func (ev *Evaluation) StoreError() *Error {
+	for _, err := range ev.Errors {
+		if err.Reason == StoreFailed {
+			return err
+		}
+	}
+	return nil
+}
+
 // downgrade returns the mode of a policy that weakens an enforced one.
 func downgrade(old, fresh *Entry) Mode {
 	if old != nil && old.Policy.Mode == Enforce && fresh.Policy.Mode != Enforce {
@@ -155,35 +171,64 @@ func downgrade(old, fresh *Entry) Mode {
 	return ""
 }
 
-// load returns the live entry of the domain, nil without one.
-func (c *Cache) load(ctx context.Context, ev *Evaluation, now time.Time) *Entry {
+// load returns the live entry of the domain, nil without one; unread says that the
+// store could not tell.
+func (c *Cache) load(ctx context.Context, ev *Evaluation, now time.Time) (entry *Entry, unread bool) {
 	c.mu.Lock()
 	h, ok := c.held[ev.Domain]
 	c.mu.Unlock()
 	// Another process may write to the store or purge it; look again now and then.
 	if c.Store != nil && (!ok || now.Sub(h.at) >= heldFor || now.Before(h.at)) {
 		e, err := c.Store.Load(ctx, ev.Domain)
-		if err != nil {
+		switch {
+		case err != nil:
+			unread = true
 			ev.fail(&Error{Reason: StoreFailed, Domain: ev.Domain, Detail: err.Error(), Err: err})
-		} else {
-			h.entry = e
-			c.hold(ev.Domain, e, now)
+			if ok { // a store that hangs is not to be asked each time
+				h.at = now
+				c.hold(ev.Domain, h)
+			}
+		case h.unsaved && (e == nil || !e.Fetched.After(h.entry.Fetched)):
+			if err := c.keep(ctx, h.entry, now); err != nil {
+				ev.fail(err)
+			}
+		default:
+			h = held{entry: e, at: now}
+			c.hold(ev.Domain, h)
 		}
 	}
 	if h.entry == nil || !h.entry.Live(now) {
-		return nil
+		return nil, unread
 	}
-	return h.entry
+	return h.entry, unread
 }
 
-func (c *Cache) hold(domain string, e *Entry, now time.Time) {
+func (c *Cache) hold(domain string, h held) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.held == nil {
 		c.held = make(map[string]held)
 	}
 	makeRoom(c.held)
-	c.held[domain] = held{e, now}
+	c.held[domain] = h
+}
+
+// keep holds an entry and saves it. It holds in this process even if it cannot be
+// written down.
+func (c *Cache) keep(ctx context.Context, e *Entry, now time.Time) *Error {
+	c.hold(e.Domain, held{entry: e, at: now, unsaved: c.Store != nil})
+	if c.Store == nil {
+		return nil
+	}
+	if err := c.Store.Save(ctx, e); err != nil {
+		return &Error{Reason: StoreFailed, Domain: e.Domain, Detail: err.Error(), Err: err}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.held[e.Domain].entry == e {
+		c.held[e.Domain] = held{entry: e, at: now}
+	}
+	return nil
 }
 
 // makeRoom forgets one element, whichever, of a full map.
@@ -244,19 +289,7 @@ func (c *Cache) fetch(ctx context.Context, domain, id string) fetched {
 		Fetched: now, Expires: now.Add(p.Lifetime()), Used: now,
 		Refresh: now.Add(RefreshAfter(p.Lifetime(), c.random())),
 	}
-	c.hold(domain, e, now)
-	// The policy holds in this process even if it cannot be written down.
-	return fetched{entry: e, unsaved: c.save(ctx, e)}
-}
-
-func (c *Cache) save(ctx context.Context, e *Entry) *Error {
-	if c.Store == nil {
-		return nil
-	}
-	if err := c.Store.Save(ctx, e); err != nil {
-		return &Error{Reason: StoreFailed, Domain: e.Domain, Detail: err.Error(), Err: err}
-	}
-	return nil
+	return fetched{entry: e, unsaved: c.keep(ctx, e, now)}
 }
 
 // backoff returns the failure that forbids a fetch now (RFC 8461, Section 3.3).
@@ -287,8 +320,7 @@ func (c *Cache) touch(ctx context.Context, ev *Evaluation, e *Entry, now time.Ti
 	}
 	used := *e
 	used.Used = now
-	c.hold(e.Domain, &used, now)
-	if err := c.save(ctx, &used); err != nil {
+	if err := c.keep(ctx, &used, now); err != nil {
 		ev.fail(err)
 	}
 }

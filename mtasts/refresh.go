@@ -108,11 +108,10 @@ func (c *Cache) refresh(ctx context.Context, e *Entry, r *Refreshed) error {
 func (c *Cache) postpone(ctx context.Context, e *Entry, until time.Time) error {
 	later := *e
 	later.Refresh = until
-	c.hold(e.Domain, &later, c.now())
-	if c.Store == nil {
-		return nil
+	if err := c.keep(ctx, &later, c.now()); err != nil {
+		return err // not a nil *Error
 	}
-	return c.Store.Save(ctx, &later)
+	return nil
 }
 
 func sortByRefresh(es []*Entry) {

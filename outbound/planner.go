@@ -169,6 +169,10 @@ func (plan *Plan) awaitSTS(h *Host, secureMX bool) {
 		return
 	}
 	h.State = Wait
+	if err := plan.STS.StoreError(); err != nil {
+		h.Reason = fmt.Sprintf("the MTA-STS policies kept here cannot be read, and that of %s cannot be had now: %s", plan.Domain, err.Detail)
+		return
+	}
 	if !plan.STS.Lookup.Failed {
 		h.Reason = fmt.Sprintf("the MTA-STS policy of %s is not there yet: its host is slow", plan.Domain)
 		return
