@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/waxseal/waxseal/internal/config"
 	"github.com/waxseal/waxseal/internal/daemon"
+	"github.com/waxseal/waxseal/internal/store"
 )
 
 // defaultConfig is where the configuration is looked for.
@@ -76,7 +77,10 @@ func (s *serveCommand) run(ctx context.Context) error {
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
 	go reload(ctx, hup, d)
-	if err := d.Run(ctx); err != nil {
+	switch err := d.Run(ctx); {
+	case errors.Is(err, store.ErrDamaged):
+		return fail(err, "move the file away and start again: what it kept, MTA-STS policies, is fetched anew")
+	case err != nil:
 		return fail(err)
 	}
 	return nil

@@ -6,11 +6,13 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
 
-	_ "modernc.org/sqlite" // registers the driver
+	"modernc.org/sqlite" // registers the driver
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // migrations returns the steps from each schema version to the next. The version
@@ -29,6 +31,9 @@ func migrations() []string {
 		CREATE INDEX mtasts_refresh ON mtasts_policy (refresh);`,
 	}
 }
+
+// ErrDamaged is in the error of Open if the file is no database, or a broken one.
+var ErrDamaged = errors.New("the database is damaged")
 
 // DB is an open database. Its methods may be used by several goroutines, and the
 // file by several processes.
@@ -54,9 +59,21 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	}
 	if err := migrate(ctx, db); err != nil {
 		db.Close()
+		if damaged(err) {
+			err = fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
 		return nil, fmt.Errorf("store: %s: %w", path, err)
 	}
 	return &DB{db}, nil
+}
+
+func damaged(err error) bool {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	primary := e.Code() & 0xff // the rest says more exactly what failed
+	return primary == sqlite3.SQLITE_NOTADB || primary == sqlite3.SQLITE_CORRUPT
 }
 
 // Close closes the database.
@@ -76,6 +93,9 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	steps := migrations()
 	if version > len(steps) {
 		return fmt.Errorf("schema version %d is newer than this program's %d", version, len(steps))
+	}
+	if version == len(steps) {
+		return nil // a full disk has no room for a write that changes nothing
 	}
 	for _, step := range steps[version:] {
 		if _, err := tx.ExecContext(ctx, step); err != nil {

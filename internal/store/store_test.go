@@ -1,6 +1,8 @@
 package store
 
 import (
+	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -27,5 +29,15 @@ func TestPrivate(t *testing.T) {
 		if runtime.GOOS != "windows" && st.Mode().Perm() != 0o600 {
 			t.Errorf("%s has mode %v", f, st.Mode())
 		}
+	}
+}
+
+func TestOpenDamaged(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	if err := os.WriteFile(path, bytes.Repeat([]byte("garbage "), 1024), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), path); !errors.Is(err, ErrDamaged) {
+		t.Errorf("got %v, want %v", err, ErrDamaged)
 	}
 }
