@@ -216,9 +216,7 @@ func (d *Daemon) refresh(ctx context.Context) {
 			d.Log.Error("refreshing MTA-STS policies", "error", err.Error())
 		}
 		for _, r := range done {
-			if r.Downgrade != "" {
-				d.Log.Warn("a domain's MTA-STS policy is no longer enforced", "domain", r.Domain, "mode", string(r.Downgrade))
-			}
+			d.warnOfDowngrade(r.Domain, r.Downgrade)
 		}
 	}
 }
@@ -236,6 +234,7 @@ func (d *Daemon) answered(l socketmap.Lookup) {
 		return // a key that no plan is made for
 	}
 	d.Log.Info("tls policy", "domain", l.Key, "reply", l.Reply, "reason", l.Plan.Reason, "ms", l.Took.Milliseconds())
+	d.warnOfPolicy(l.Plan.STS)
 }
 
 func (d *Daemon) milterFault(m *milter.Message, err error) {
