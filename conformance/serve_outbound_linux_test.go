@@ -125,6 +125,7 @@ type channelBed struct {
 	anchor       string
 	postfix      *postfix
 	serving      *serving
+	state        string           // directory
 	names        *zonefile.Server // that waxseal asks
 }
 
@@ -199,14 +200,23 @@ func (b *channelBed) start(program string) {
 	t.Cleanup(func() { theirs.Close() })
 	startUnbound(t, b.anchor)
 	b.answer()
-	write(t, "/etc/postfix/ca.pem", b.party.ca.pem())
+	b.serve(program)
 	write(t, "/etc/postfix/transports", "/^may/ smtpmay:\n/^dane/ smtpdane:\n/^rpt/ smtprpt:\n")
 	for _, file := range []string{"ca.pem", "transports"} {
 		if err := os.Chmod("/etc/postfix/"+file, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	dir := t.TempDir()
+	b.postfix = startPostfixWith(t, channelSettings, channelServices)
+}
+
+// serve starts waxseal as the policy map.
+func (b *channelBed) serve(program string) {
+	t, dir := b.t, b.t.TempDir()
+	if b.state == "" {
+		b.state = dir
+	}
+	write(t, "/etc/postfix/ca.pem", b.party.ca.pem())
 	write(t, filepath.Join(dir, "anchor"), b.anchor)
 	b.serving = startServing(t, program, fmt.Sprintf(`hostname = "out.signed"
 [dns]
@@ -217,8 +227,7 @@ listen = %q
 ca = "/etc/postfix/ca.pem"
 [state]
 directory = %q
-`, oursAsk, filepath.Join(dir, "anchor"), policyMap, dir), policyMap)
-	b.postfix = startPostfixWith(t, channelSettings, channelServices)
+`, oursAsk, filepath.Join(dir, "anchor"), policyMap, b.state), policyMap)
 }
 
 // answer begins to answer waxseal.
