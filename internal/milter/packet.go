@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -146,7 +147,8 @@ func (w *wire) flush() error {
 }
 
 // faultOf says what a failed read means; within is set inside of a message. The end
-// of a connection between messages means nothing.
+// of a connection between messages means nothing, however it comes: a mail server
+// that is killed resets those that it has.
 func faultOf(err error, within bool) error {
 	var e *Error
 	switch {
@@ -154,7 +156,7 @@ func faultOf(err error, within bool) error {
 		return err
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return &Error{Reason: Timeout, Err: err}
-	case err == io.EOF && !within:
+	case !within && (err == io.EOF || errors.Is(err, syscall.ECONNRESET)):
 		return nil
 	}
 	return &Error{Reason: Closed, Err: err}

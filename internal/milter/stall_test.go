@@ -24,8 +24,15 @@ func TestStalls(t *testing.T) {
 		{"after-negotiation", nil, "", time.Hour},
 		{"in-length", nil, "\x00\x00", time.Minute},
 		{"in-packet", nil, "\x00\x00\x00\x09Cabc", time.Minute},
+		{"after-connect", []string{clientPacket}, "", time.Hour},
+		{"after-helo", []string{clientPacket, "Hx\x00"}, "", time.Hour},
+		{"after-macros", []string{clientPacket, "Hx\x00", "DMi\x00Q\x00"}, "", time.Hour},
 		{"after-mail", []string{"M<>\x00"}, "", time.Hour},
+		{"after-recipient", []string{"M<>\x00", "R<a@b>\x00"}, "", time.Hour},
 		{"in-header", []string{"M<>\x00", "LA\x00b\x00"}, "", 5 * time.Minute},
+		{"in-field", []string{"M<>\x00"}, "\x00\x00\x00\x09LA\x00", time.Minute},
+		{"in-macros", []string{"M<>\x00"}, "\x00\x00\x00\x09DE", time.Minute},
+		{"after-chunk", []string{"M<>\x00", "LA\x00b\x00", "Bbody"}, "", 5 * time.Minute},
 		{"in-chunk", []string{"M<>\x00", "LA\x00b\x00"}, "\x00\x00\xff\xffBabc", time.Minute},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -214,4 +221,58 @@ func TestMailServerGone(t *testing.T) {
 			t.Errorf("reports %q", f.list())
 		}
 	})
+}
+
+// TestReset has mail servers that are killed: between messages that is nothing to
+// report.
+func TestReset(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		within bool
+		want   []string
+	}{
+		{"between-messages", false, nil},
+		{"within-a-message", true, []string{string(Closed)}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var f faults
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			s := &Server{Handler: &judge{}, Report: f.report}
+			go func() { ended <- s.Serve(ctx, l) }()
+			conn, err := net.Dial("tcp", l.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := &mta{t, conn}
+			m.negotiate(postfix)
+			if row.within {
+				m.begin("")
+				m.ask("N") // it is seen to be in the message
+			}
+			_ = conn.(*net.TCPConn).SetLinger(0)
+			conn.Close()
+			for deadline := time.Now().Add(30 * time.Second); s.Connections() > 0 && time.Now().Before(deadline); {
+				time.Sleep(time.Millisecond) // the connection's end has no channel to wait on
+			}
+			cancel()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+			var got []string
+			for _, report := range f.list() {
+				if strings.Contains(report, string(Closed)) {
+					report = string(Closed)
+				}
+				got = append(got, report)
+			}
+			if diff := cmp.Diff(got, row.want); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
 }
