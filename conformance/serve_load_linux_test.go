@@ -33,6 +33,7 @@ message_size_limit = 120000000
 // filterZone has a domain whose mail comes from this machine, and one whose mail
 // does not.
 const filterZone = `load.signed. TXT "v=spf1 ip4:127.0.0.1 -all"
+s1._domainkey.load.signed. TXT "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
 _dmarc.load.signed. TXT "v=DMARC1; p=reject"
 other.signed. TXT "v=spf1 ip4:192.0.2.1 -all"
 _dmarc.other.signed. TXT "v=DMARC1; p=reject"

@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -119,18 +118,4 @@ func (s *serving) lines() string {
 func (s *serving) await(text string, n int) {
 	s.t.Helper()
 	awaitTrue(s.t, "in the log of waxseal: "+text, func() bool { return strings.Count(s.lines(), text) >= n })
-}
-
-// resident returns the memory of the process that is in use, in bytes.
-func (s *serving) resident() int {
-	s.t.Helper()
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(s.cmd.Process.Pid) + "/statm")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	pages, err := strconv.Atoi(strings.Fields(string(text))[1])
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return pages * os.Getpagesize()
 }
