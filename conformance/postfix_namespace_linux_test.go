@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 	"unsafe"
 )
 
@@ -31,7 +32,7 @@ func alone(t testing.TB) bool {
 		}
 		t.Skip("Postfix runs only as root")
 	}
-	args := []string{"-test.v", "-test.timeout=5m"}
+	args := []string{"-test.v", "-test.timeout=" + (5*time.Minute + soakTime()).String()}
 	_, bench := t.(*testing.B)
 	if bench {
 		args = append(args, "-test.run=^$", "-test.bench=^"+t.Name()+"$", "-test.benchtime=1x")
