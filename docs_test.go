@@ -41,6 +41,39 @@ func TestRequirementTables(t *testing.T) {
 	}
 }
 
+// TestFaultTable holds that each row of docs/faults.md names tests that are there.
+func TestFaultTable(t *testing.T) {
+	const page = "docs/faults.md"
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages, rows, head := map[string]string{}, 0, true
+	named := regexp.MustCompile("`([\\w/]+\\.(?:Test|Fuzz)\\w+(?:/[\\w-]+)?)`")
+	for i, line := range strings.Split(string(text), "\n") {
+		tests := named.FindAllStringSubmatch(line, -1)
+		row := strings.HasPrefix(line, "|")
+		switch {
+		case !row:
+			head = true
+		case head && strings.HasPrefix(line, "|--"):
+			head = false
+		case !head && len(tests) == 0:
+			t.Errorf("%s:%d: the row names no test", page, i+1)
+		case !head:
+			rows++
+		}
+		for _, test := range tests {
+			if why := missing(packages, test[1]); why != "" {
+				t.Errorf("%s:%d: %s: %s", page, i+1, test[1], why)
+			}
+		}
+	}
+	if rows == 0 {
+		t.Errorf("%s has no rows", page)
+	}
+}
+
 // missing says what of a named test is not there; empty if all is.
 func missing(packages map[string]string, test string) string {
 	pkg, name, ok := strings.Cut(test, ".")
