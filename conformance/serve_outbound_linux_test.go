@@ -41,76 +41,6 @@ sender_dependent_default_transport_maps = regexp:/etc/postfix/transports
 max_use = 1
 `
 
-// channelRow is a domain with an attack on the way to it.
-type channelRow struct {
-	name   string
-	zone   string // signed or plain, where the domains have an MTA-STS policy
-	tlsa   func(p *party) string
-	plain  bool // neither DANE nor MTA-STS
-	attack func(b *channelBed, r *channelRow)
-	want   string // under attack, in the words that Postfix logs; "" is delivered
-}
-
-func (r *channelRow) domain() string { return r.name + "." + r.zone }
-func (r *channelRow) host() string   { return "mx." + r.domain() }
-
-func channelRows() []channelRow {
-	ee := func(p *party) string { return p.record }
-	ta := func(p *party) string { return tlsaOf(p.ca.cert, 2, 1, 1) }
-	mx := func(b *channelBed, r *channelRow) {
-		b.forge(r.domain(), resolver.TypeMX, answered(r.domain()+". 0 MX 5 mx.evil.plain."))
-	}
-	const temp = "client TLS configuration problem"
-	return []channelRow{
-		{name: "ee", zone: "signed", tlsa: ee},
-		{name: "ta", zone: "signed", tlsa: ta},
-		{name: "ee-stripped", zone: "signed", tlsa: ee, attack: (*channelBed).strip, want: "TLS is required, but was not offered"},
-		{name: "ee-stranger", zone: "signed", tlsa: ee, attack: (*channelBed).impersonate, want: "Server certificate not verified"},
-		{name: "ta-stranger", zone: "signed", tlsa: ta, attack: (*channelBed).impersonate, want: "Server certificate not verified"},
-		{name: "ee-servfail", zone: "signed", tlsa: ee, attack: func(b *channelBed, r *channelRow) {
-			b.forge("_25._tcp."+r.host(), resolver.TypeTLSA, fails)
-			b.impersonate(r)
-		}, want: temp},
-		{name: "ee-bogus", zone: "signed", tlsa: ee, attack: func(b *channelBed, r *channelRow) {
-			b.forge("_25._tcp."+r.host(), resolver.TypeTLSA, altered)
-			b.impersonate(r)
-		}, want: temp},
-		{name: "ee-mx-spoofed", zone: "signed", tlsa: ee, attack: mx, want: "Host or domain name not found"},
-		{name: "sts", zone: "plain"},
-		{name: "sts-stripped", zone: "plain", attack: (*channelBed).strip, want: "TLS is required, but was not offered"},
-		{name: "sts-stranger", zone: "plain", attack: (*channelBed).impersonate, want: "Server certificate not"},
-		{name: "sts-other-name", zone: "plain", attack: func(b *channelBed, r *channelRow) {
-			b.gates[r.name].set(mailServer(&b.evil, b.evilCert))
-		}, want: "Server certificate not verified"},
-		{name: "sts-mx-spoofed", zone: "plain", attack: mx, want: temp},
-		{name: "sts-mx-spoofed-for-postfix", zone: "plain", attack: func(b *channelBed, r *channelRow) {
-			b.theirs.set(r.domain(), resolver.TypeMX, answered(r.domain()+". 0 MX 5 mx.evil.plain."))
-		}, want: "Server certificate not verified"},
-		{name: "sts-mx-denied", zone: "plain", attack: func(b *channelBed, r *channelRow) {
-			b.ours.set(r.domain(), resolver.TypeMX, answered(r.domain()+". 0 MX 0 ."))
-			b.theirs.set(r.domain(), resolver.TypeMX, answered(r.domain()+". 0 MX 5 mx.evil.plain."))
-		}, want: temp},
-		{name: "sts-host-down", zone: "plain", attack: func(b *channelBed, r *channelRow) {
-			b.policies.set(r.domain(), true, "")
-			b.forge("_mta-sts."+r.domain(), resolver.TypeTXT, answered("_mta-sts."+r.domain()+`. 0 TXT "v=STSv1; id=2"`))
-			b.strip(r)
-		}, want: "TLS is required, but was not offered"},
-		{name: "sts-record-removed", zone: "plain", attack: func(b *channelBed, r *channelRow) {
-			b.forge("_mta-sts."+r.domain(), resolver.TypeTXT, absent)
-			b.strip(r)
-		}, want: "TLS is required, but was not offered"},
-		{name: "sts-downgraded", zone: "plain", attack: func(b *channelBed, r *channelRow) {
-			b.policies.set(r.domain(), false, "version: STSv1\nmode: none\nmax_age: 86400\n")
-			b.forge("_mta-sts."+r.domain(), resolver.TypeTXT, answered("_mta-sts."+r.domain()+`. 0 TXT "v=STSv1; id=3"`))
-			b.strip(r)
-		}, want: "TLS is required, but was not offered"},
-		{name: "may", zone: "plain", plain: true},
-		{name: "may-record-servfail", zone: "plain", plain: true, attack: func(b *channelBed, r *channelRow) {
-			b.forge("_mta-sts."+r.domain(), resolver.TypeTXT, fails)
-		}, want: temp},
-	}
-}
-
 // channelBed is the world with a server for each row, and the forgers in it.
 type channelBed struct {
 	t            *testing.T
@@ -403,7 +333,7 @@ func configProblem(r *channelRow) string {
 	if r.name == "ee-mx-spoofed" {
 		return "deferred" // its resolver may still remember that the MX was bogus
 	}
-	return "client TLS configuration problem"
+	return noPolicy
 }
 
 func (b *channelBed) each(t *testing.T, name string, check func(t *testing.T, r *channelRow)) {
@@ -422,7 +352,7 @@ func (b *channelBed) testAttributes(t *testing.T) {
 	b.each(t, "attributes", func(t *testing.T, r *channelRow) {
 		want := ""
 		if r.zone == "plain" && !r.plain {
-			want = "client TLS configuration problem"
+			want = noPolicy
 		}
 		b.check(t, got, "rpt1", r, want)
 	})

@@ -73,73 +73,92 @@ func TestServeState(t *testing.T) {
 	mount(t, "tmpfs", b.state, "tmpfs", 0, "size=256k,mode=0700")
 	t.Cleanup(func() { _ = syscall.Unmount(b.state, syscall.MNT_DETACH) })
 	b.serve(waxseal)
-	database := filepath.Join(b.state, "waxseal.db")
+	t.Run("full", b.testFor(b.testFull))
+	t.Run("removed", b.testFor(b.testRemoved))
+	t.Run("overwritten", b.testFor(b.testOverwritten))
+	t.Run("newer", b.testFor(b.testNewer))
+	t.Run("read-only", b.testFor(b.testReadOnly))
+}
 
-	t.Run("full", func(t *testing.T) {
+// testFor lets a test report for itself.
+func (b *channelBed) testFor(test func(t *testing.T)) func(t *testing.T) {
+	return func(t *testing.T) {
+		whole := b.t
 		b.t, b.serving.t = t, t
-		b.known("sts.plain")
-		junk := fill(t, b.state)
-		b.known("sts-stripped.plain")
-		b.serving.await(`"msg":"state directory"`, 1)
-		b.serving.restart() // there is no room for anything new
-		b.known("sts.plain")
-		b.known("sts-stranger.plain")
-		if err := os.Remove(junk); err != nil {
-			t.Fatal(err)
-		}
-		b.known("sts-other-name.plain")
-		b.kept("sts.plain", "sts-other-name.plain")
-	})
-	t.Run("removed", func(t *testing.T) {
-		b.t, b.serving.t = t, t
-		b.empty(t)
-		b.known("sts.plain")
-		b.known("sts-mx-spoofed.plain")
-		b.serving.restart()
-		b.known("sts.plain")
-		b.kept("sts.plain")
-	})
-	t.Run("overwritten", func(t *testing.T) {
-		b.t, b.serving.t = t, t
-		f, err := os.OpenFile(database, os.O_WRONLY, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := f.Write(bytes.Repeat([]byte("garbage "), 4096)); err != nil {
-			t.Fatal(err)
-		}
-		f.Close()
-		b.known("sts.plain")
-		b.known("sts-mx-denied.plain")
-		b.serving.kill()
-		_ = os.Remove(database + "-wal") // from which SQLite could mend it
-		b.refused(t, "waxseal.db: the database is damaged: ")
-	})
-	t.Run("newer", func(t *testing.T) {
-		b.t, b.serving.t = t, t
-		b.empty(t)
-		b.serving.start()
-		b.serving.stop()
-		f, err := os.OpenFile(database, os.O_WRONLY, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := f.WriteAt([]byte{0, 0, 3, 231}, 60); err != nil { // user_version (SQLite's file format, Section 1.3)
-			t.Fatal(err)
-		}
-		f.Close()
-		b.refused(t, "schema version 999 is newer than this program's ")
-	})
-	t.Run("read-only", func(t *testing.T) {
-		b.t, b.serving.t = t, t
-		b.empty(t)
-		mount(t, "tmpfs", b.state, "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")
-		b.refused(t, "read-only file system")
-		mount(t, "tmpfs", b.state, "tmpfs", syscall.MS_REMOUNT, "")
-		b.serving.start()
-		b.known("sts.plain")
-	})
-	b.t, b.serving.t = t, t
+		defer func() { b.t, b.serving.t = whole, whole }()
+		test(t)
+	}
+}
+
+func (b *channelBed) database() string { return filepath.Join(b.state, "waxseal.db") }
+
+// testFull has a disk without room, also for a start.
+func (b *channelBed) testFull(t *testing.T) {
+	b.known("sts.plain")
+	junk := fill(t, b.state)
+	b.known("sts-stripped.plain")
+	b.serving.await(`"msg":"state directory"`, 1)
+	b.serving.restart() // there is no room for anything new
+	b.known("sts.plain")
+	b.known("sts-stranger.plain")
+	if err := os.Remove(junk); err != nil {
+		t.Fatal(err)
+	}
+	b.known("sts-other-name.plain")
+	b.kept("sts.plain", "sts-other-name.plain")
+}
+
+// testRemoved has the files gone.
+func (b *channelBed) testRemoved(t *testing.T) {
+	b.empty(t)
+	b.known("sts.plain")
+	b.known("sts-mx-spoofed.plain")
+	b.serving.restart()
+	b.known("sts.plain")
+	b.kept("sts.plain")
+}
+
+// testOverwritten has other bytes in the database.
+func (b *channelBed) testOverwritten(t *testing.T) {
+	f, err := os.OpenFile(b.database(), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write(bytes.Repeat([]byte("garbage "), 4096)); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	b.known("sts.plain")
+	b.known("sts-mx-denied.plain")
+	b.serving.kill()
+	_ = os.Remove(b.database() + "-wal") // from which SQLite could mend it
+	b.refused(t, "waxseal.db: the database is damaged: ")
+}
+
+// testNewer has the database of a newer release.
+func (b *channelBed) testNewer(t *testing.T) {
+	b.empty(t)
+	b.serving.start()
+	b.serving.stop()
+	f, err := os.OpenFile(b.database(), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte{0, 0, 3, 231}, 60); err != nil { // user_version (SQLite's file format, Section 1.3)
+		t.Fatal(err)
+	}
+	f.Close()
+	b.refused(t, "schema version 999 is newer than this program's ")
+}
+
+// testReadOnly has a file system that takes no writes.
+func (b *channelBed) testReadOnly(t *testing.T) {
+	b.empty(t)
+	mount(t, "tmpfs", b.state, "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")
+	b.refused(t, "read-only file system")
+	mount(t, "tmpfs", b.state, "tmpfs", syscall.MS_REMOUNT, "")
+	b.serving.start()
+	b.known("sts.plain")
 }
 
 // empty removes all that is in the state directory.
