@@ -2,6 +2,7 @@ package mtasts
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 )
@@ -59,16 +60,14 @@ type Refreshed struct {
 // called every few minutes. The error is the index's or the store's.
 func (c *Cache) Refresh(ctx context.Context, index Index, limit int) ([]Refreshed, error) {
 	now := c.now()
-	due, err := index.Due(ctx, now, limit)
-	if err != nil {
-		return nil, err
-	}
+	due, failed := index.Due(ctx, now, limit)
 	var out []Refreshed
 	for _, e := range due {
 		if ctx.Err() != nil {
 			break
 		}
 		r := Refreshed{Domain: e.Domain, Action: Decide(e, now)}
+		var err error
 		switch r.Action {
 		case Delete:
 			c.Forget(e.Domain)
@@ -80,10 +79,10 @@ func (c *Cache) Refresh(ctx context.Context, index Index, limit int) ([]Refreshe
 		}
 		out = append(out, r)
 		if err != nil {
-			return out, err
+			return out, errors.Join(failed, err)
 		}
 	}
-	return out, nil
+	return out, failed
 }
 
 // refresh fetches the policy again, also when the id has not changed: that renews

@@ -34,7 +34,7 @@ type Store interface {
 // Index is a Store's other side, for the background refresh and for operators.
 type Index interface {
 	// Due returns at most limit entries whose Refresh lies before now, the longest
-	// due first.
+	// due first. With an error come those that could be read.
 	Due(ctx context.Context, now time.Time, limit int) ([]*Entry, error)
 	// Delete forgets the entry of a domain; without one it does nothing.
 	Delete(ctx context.Context, domain string) error

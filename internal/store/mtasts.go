@@ -41,7 +41,7 @@ func (m MTASTS) Save(ctx context.Context, e *mtasts.Entry) error {
 	return nil
 }
 
-// Due implements mtasts.Index.
+// Due implements mtasts.Index: a damaged entry is an error beside the others.
 func (m MTASTS) Due(ctx context.Context, now time.Time, limit int) ([]*mtasts.Entry, error) {
 	return m.list(ctx, "WHERE refresh < ? ORDER BY refresh LIMIT ?", now.UnixMilli(), limit)
 }
@@ -59,14 +59,16 @@ func (m MTASTS) list(ctx context.Context, where string, args ...any) ([]*mtasts.
 	}
 	defer rows.Close()
 	var out []*mtasts.Entry
+	var damaged []error
 	for rows.Next() {
 		e, err := scanEntry(rows)
 		if err != nil {
-			return nil, err
+			damaged = append(damaged, err) // must not keep the others from being renewed
+			continue
 		}
 		out = append(out, e)
 	}
-	return out, rows.Err()
+	return out, errors.Join(append(damaged, rows.Err())...)
 }
 
 // Delete implements mtasts.Index.

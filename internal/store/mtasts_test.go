@@ -92,3 +92,28 @@ func TestOpenNewer(t *testing.T) {
 		t.Errorf("got %v, want that it is newer", err)
 	}
 }
+
+// TestDamagedEntry holds that one damaged entry keeps no other from being renewed.
+func TestDamagedEntry(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	now := time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
+	m := open(t, path).MTASTS()
+	bad, good := entry("bad.example", now.Add(-time.Hour)), entry("good.example", now.Add(-time.Minute))
+	for _, e := range []*mtasts.Entry{bad, good} {
+		if err := m.Save(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec("UPDATE mtasts_policy SET policy = 'x' WHERE domain = 'bad.example'"); err != nil {
+		t.Fatal(err)
+	}
+	due, err := m.Due(t.Context(), now, 10)
+	if diff := cmp.Diff(due, []*mtasts.Entry{good}); diff != "" || err == nil || !strings.Contains(err.Error(), `"bad.example" is damaged`) {
+		t.Errorf("%s %v", diff, err)
+	}
+}
