@@ -110,7 +110,7 @@ func TestErrors(t *testing.T) {
 		{"credential", head + "[[domain]]\nname = \"a.b\"\nselector = \"s\"\nkey = \"credential:../k\"\n", `w.toml:6:1: domain[0].key: `},
 		{"arc", head + "[arc]\nselector = \"s\"\n", `w.toml:3:2: arc: sealing needs domain, selector and key`},
 		{"arc-nothing", head + "[arc]\ndomain = \"a.b\"\nselector = \"s\"\nkey = \"k\"\n", `w.toml:3:2: arc: says how to seal and not what`},
-		{"arc-recipient", head + "[arc]\nrecipients = [\"a@\"]\n", `w.toml:4:1: arc.recipients: "a@" is no address`},
+		{"arc-recipient", head + "[arc]\nrecipients = [\"a@\"]\n", `w.toml:4:15: arc.recipients[0]: "a@" is no address`},
 		{"field", head + "[lookalike]\nheader = \"Subject\"\n", `w.toml:4:1: lookalike.header: "Subject" means`},
 		{"field-name", head + "[lookalike]\nheader = \"A: b\"\n", `w.toml:4:1: lookalike.header: "A: b" is no name`},
 		{"too-large", strings.Repeat("#", MaxFile+1), "w.toml: larger than"},

@@ -147,26 +147,23 @@ func unknownKey(file string, e *toml.DecodeError) *Error {
 // types that are strings underneath as they are.
 func (c *Config) read() []error {
 	var errs []error
-	c.walk(func(key string, v reflect.Value) {
+	one := func(key string, v reflect.Value) {
+		u, ok := v.Addr().Interface().(encoding.TextUnmarshaler)
 		at, set := c.positions[key]
-		if !set {
+		if !ok || !set || v.Kind() != reflect.String {
 			return
 		}
-		items := []reflect.Value{v}
-		if v.Kind() == reflect.Slice {
-			items = nil
-			for i := range v.Len() {
-				items = append(items, v.Index(i))
-			}
+		if err := u.UnmarshalText([]byte(v.String())); err != nil {
+			errs = append(errs, &Error{File: c.file, Position: at, Key: key, Problem: err.Error()})
 		}
-		for _, item := range items {
-			u, ok := item.Addr().Interface().(encoding.TextUnmarshaler)
-			if !ok || item.Kind() != reflect.String {
-				continue
-			}
-			if err := u.UnmarshalText([]byte(item.String())); err != nil {
-				errs = append(errs, &Error{File: c.file, Position: at, Key: key, Problem: err.Error()})
-			}
+	}
+	c.walk(func(key string, v reflect.Value) {
+		if v.Kind() != reflect.Slice {
+			one(key, v)
+			return
+		}
+		for i := range v.Len() {
+			one(key+"["+strconv.Itoa(i)+"]", v.Index(i))
 		}
 	})
 	return errs
@@ -253,16 +250,34 @@ func positionsOf(text []byte) map[string]Position {
 	return all
 }
 
-// inline adds the keys of an inline table.
+// inline adds what a value has inside: the keys of an inline table, and the items of
+// an array with their number.
 func inline(p *unstable.Parser, value *unstable.Node, name string, all map[string]Position) {
-	if value.Kind != unstable.InlineTable {
-		return
+	switch value.Kind {
+	case unstable.InlineTable:
+		for it := value.Children(); it.Next(); {
+			key, at := keyOf(p, it.Node())
+			all[name+"."+key] = at
+			inline(p, it.Node().Value(), name+"."+key, all)
+		}
+	case unstable.Array:
+		n := 0
+		for it := value.Children(); it.Next(); n++ {
+			item := fmt.Sprintf("%s[%d]", name, n)
+			all[item] = startOf(p, it.Node(), all[name])
+			inline(p, it.Node(), item, all)
+		}
 	}
-	for it := value.Children(); it.Next(); {
-		key, at := keyOf(p, it.Node())
-		all[name+"."+key] = at
-		inline(p, it.Node().Value(), name+"."+key, all)
+}
+
+// startOf returns where a value begins; the parser does not tell it of an array,
+// which is taken to begin where the value around it does.
+func startOf(p *unstable.Parser, n *unstable.Node, around Position) Position {
+	if n.Raw.Length == 0 {
+		return around
 	}
+	start := p.Shape(n.Raw).Start
+	return Position{start.Line, start.Column}
 }
 
 func keyOf(p *unstable.Parser, n *unstable.Node) (string, Position) {
