@@ -27,6 +27,7 @@ type Config struct {
 	Milter    Milter    `toml:"milter"`
 	ARC       ARC       `toml:"arc"`
 	TLSPolicy TLSPolicy `toml:"tls_policy"`
+	MTASTS    MTASTS    `toml:"mta_sts"`
 	State     State     `toml:"state"`
 	Log       Log       `toml:"log"`
 	Domains   []Domain  `toml:"domain"`
@@ -108,7 +109,8 @@ func Default() *Config {
 			Networks:    []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 			Connections: 1000,
 		},
-		Log: Log{Level: "info"},
+		MTASTS: MTASTS{Connections: 1000, ACME: ACME{Directory: LetsEncrypt}},
+		Log:    Log{Level: "info"},
 	}
 }
 

@@ -78,6 +78,7 @@ func Parse(file string, text []byte) (*Config, error) {
 	if c.AuthServID == "" {
 		c.AuthServID = string(c.Hostname)
 	}
+	c.MTASTS.setDefaults()
 	if errs := c.check(); len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
@@ -218,8 +219,9 @@ func (c *Config) check() []error {
 			}
 		}
 	}
-	if c.Milter.Listen == "" && c.TLSPolicy.Listen == "" && c.Hostname != "" {
-		bad("", "nothing to serve: milter.listen and tls_policy.listen are both empty")
+	c.checkMTASTS(bad)
+	if c.Milter.Listen == "" && c.TLSPolicy.Listen == "" && c.MTASTS.Listen == "" && c.Hostname != "" {
+		bad("", "nothing to serve: milter.listen, tls_policy.listen and mta_sts.listen are all empty")
 	}
 	return errs
 }
