@@ -206,7 +206,7 @@ func (f *Fetcher) dial(ctx context.Context, network string, addrs []netip.Addr) 
 func classify(ctx context.Context, err error) *Error {
 	var (
 		cert   *tls.CertificateVerificationError
-		alert  tls.AlertError
+		remote *net.OpError // an alert of theirs; its own type is not exported
 		record tls.RecordHeaderError
 	)
 	switch {
@@ -214,7 +214,7 @@ func classify(ctx context.Context, err error) *Error {
 		return &Error{Reason: BadCertificate, Detail: cert.Err.Error(), Err: err}
 	case ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded):
 		return &Error{Reason: Timeout, Err: err}
-	case errors.As(err, &alert), errors.As(err, &record):
+	case errors.As(err, &remote) && remote.Op == "remote error", errors.As(err, &record):
 		return &Error{Reason: HandshakeFailed, Detail: err.Error(), Err: err}
 	}
 	return &Error{Reason: HTTPFailed, Detail: shorten(fmt.Sprint(err)), Err: err}
