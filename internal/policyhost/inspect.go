@@ -69,9 +69,13 @@ func inspectMX(ctx context.Context, r resolver.Resolver, p Policy, note func(str
 		note("the domain takes no mail (null MX)")
 		return
 	}
+	what := "senders do not deliver to it"
+	if p.Policy.Mode == mtasts.Testing {
+		what = "once the policy is enforced, senders do not deliver to it"
+	}
 	for _, mx := range mxs {
 		if _, ok := p.Policy.Match(mx.Host); !ok {
-			note("no mx of the policy matches the mail server %s: senders will not deliver to it once the policy is enforced", mx.Host)
+			note("no mx of the policy matches the mail server %s: %s", mx.Host, what)
 		}
 	}
 }

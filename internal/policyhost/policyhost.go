@@ -28,7 +28,7 @@ const (
 	requestTime        = 10 * time.Second // for the handshake, and for each request
 	idleTime           = 15 * time.Second // between requests
 	connectionTime     = time.Minute      // in all
-	drainTime          = 10 * time.Second // to finish when the server stops
+	drainTime          = 3 * time.Second  // to finish when the server stops
 	maxHeader          = 8 << 10          // bytes of a request's header
 	maxStreams         = 8                // of HTTP/2, at a time
 )
