@@ -27,11 +27,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// They belong to certmagic, which never ends the one and looks only every five
-	// seconds whether it should end the other.
+	// Two belong to certmagic, which never ends the one and looks only every five
+	// seconds whether it should end the other; pebble never ends the third.
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.(*RingBufferRateLimiter).loop"),
-		goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.keepLockfileFresh"))
+		goleak.IgnoreAnyFunction("github.com/caddyserver/certmagic.keepLockfileFresh"),
+		goleak.IgnoreAnyFunction("github.com/letsencrypt/pebble/v2/va.VAImpl.processTasks"))
 }
 
 // authority is a CA of the tests.
@@ -216,10 +217,19 @@ func (h *host) serve() (stop func()) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	return h.serveAt(l)
+}
+
+func (h *host) serveAt(l net.Listener) (stop func()) {
 	h.addr = l.Addr().String()
+	return h.background(func(ctx context.Context) error { return h.s.Serve(ctx, l) })
+}
+
+// background runs serve until the test ends, or until it is told.
+func (h *host) background(serve func(context.Context) error) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- h.s.Serve(ctx, l) }()
+	go func() { ended <- serve(ctx) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
