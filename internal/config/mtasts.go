@@ -108,6 +108,16 @@ func (m MTASTS) CertificateFiles(p STSPolicy) (certificate, key File) {
 	return m.Certificate, m.Key
 }
 
+// Fixed is what of the section cannot change while it is served.
+type Fixed struct {
+	Listen      Listen
+	Connections int
+	ACME        ACME
+}
+
+// Fixed returns what cannot change while it is served.
+func (m MTASTS) Fixed() Fixed { return Fixed{m.Listen, m.Connections, m.ACME} }
+
 // Path returns where the file is; credentials is the folder that systemd names in
 // CREDENTIALS_DIRECTORY.
 func (f File) Path(credentials string) (string, error) {

@@ -42,12 +42,13 @@ type Daemon struct {
 	// Log takes one record for each verdict and whatever goes wrong; required.
 	Log *slog.Logger
 	// Ready is called once all listeners are open, with their addresses in the
-	// order milter, TLS policy; nil means that nobody waits.
+	// order milter, TLS policy, MTA-STS host, its HTTP; nil means that nobody waits.
 	Ready func(addrs []net.Addr)
 
 	state atomic.Pointer[state]
 	store mtasts.Store
 	index mtasts.Index
+	host  *hosting
 }
 
 // Check reads the configuration and all that it names, and serves nothing.
@@ -77,11 +78,15 @@ func (d *Daemon) Reload() error {
 		c.TLSPolicy != was.TLSPolicy || c.State != was.State || c.Log != was.Log {
 		return errors.New("daemon: milter.listen, milter.connections, tls_policy, state and log cannot change without a restart")
 	}
+	if c.MTASTS.Fixed() != was.MTASTS.Fixed() {
+		return errors.New("daemon: mta_sts.listen, mta_sts.connections and mta_sts.acme cannot change without a restart")
+	}
 	s, err := newState(c, old, d.Credentials, d.store)
 	if err != nil {
 		return err
 	}
 	d.state.Store(s)
+	d.host.changed()
 	return nil
 }
 
@@ -105,6 +110,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	}
 	s, err := newState(c, nil, d.Credentials, d.store)
 	if err != nil {
+		return err
+	}
+	if d.host, err = d.newHosting(c); err != nil {
 		return err
 	}
 	d.state.Store(s)
@@ -141,6 +149,8 @@ func (d *Daemon) listen(c *config.Config) ([]server, error) {
 	}{
 		{c.Milter.Listen, server{name: "milter", serve: filters.Serve}},
 		{c.TLSPolicy.Listen, server{name: "tls_policy", serve: policies.Serve}},
+		{c.MTASTS.Listen, server{name: "mta_sts", serve: d.host.serve}},
+		{c.MTASTS.ACME.HTTPListen, server{name: "mta_sts.acme.http", serve: d.host.serveChallenges}},
 	} {
 		if s.at == "" {
 			continue

@@ -13,6 +13,7 @@ import (
 	"github.com/waxseal/waxseal/inbound"
 	"github.com/waxseal/waxseal/internal/config"
 	"github.com/waxseal/waxseal/internal/keys"
+	"github.com/waxseal/waxseal/internal/policyhost"
 	"github.com/waxseal/waxseal/lookalike"
 	"github.com/waxseal/waxseal/mtasts"
 	"github.com/waxseal/waxseal/outbound"
@@ -31,6 +32,7 @@ type state struct {
 	sealer   *arc.Sealer // nil if nothing is sealed
 	sts      *mtasts.Cache
 	planner  *outbound.Planner
+	site     *policyhost.Site
 }
 
 // newState builds a state, all that the configuration names being read. What old
@@ -43,6 +45,9 @@ func newState(c *config.Config, old *state, credentials string, store mtasts.Sto
 		return nil, err
 	}
 	if s.sealer, err = newSealer(c, credentials); err != nil {
+		return nil, err
+	}
+	if s.site, err = newPolicySite(c, old, credentials); err != nil {
 		return nil, err
 	}
 	s.policy = policyOf(c)
