@@ -32,8 +32,8 @@ func newServe(std stdio) *cobra.Command {
 		Short: "Filter a mail server's mail and tell it TLS policies",
 		Long: `Serve beside a mail server: a mail filter (milter) that checks what comes from
 others and signs what is ours, and a map of TLS policies (socketmap) for what
-Postfix sends. Everything is in one TOML file; waxseal config explain shows every
-key with its default.
+Postfix sends. It can be the host of your MTA-STS policies too. Everything is in
+one TOML file; waxseal config explain shows every key with its default.
 
 A first install refuses nothing: with mode = "monitor", the default, results are
 written into the messages and the log, and what enforcing would have done is

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -186,5 +187,33 @@ func TestFilePath(t *testing.T) {
 				t.Errorf("got %q, %v, want %q", got, err, row.want)
 			}
 		})
+	}
+}
+
+// TestMTASTSPage holds that what docs/mta-sts.md shows can be pasted, and comes to what
+// it says.
+func TestMTASTSPage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/mta-sts.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var blocks []string
+	for _, part := range strings.Split(string(page), "```toml\n")[1:] {
+		block, _, _ := strings.Cut(part, "```")
+		blocks = append(blocks, block)
+	}
+	if len(blocks) != 2 {
+		t.Fatalf("%d blocks, want 2", len(blocks))
+	}
+	const head, policy = "hostname = \"mx.example.org\"\n", "[mta_sts]\nlisten = \":443\"\n[[mta_sts.policy]]\ndomain = \"example.org\"\nmx = [\"mx.example.org\"]\n"
+	c, err := Parse("mta-sts.md", []byte(head+blocks[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id := c.MTASTS.Policies[0].Policy().ID(); !strings.Contains(string(page), `"v=STSv1; id=`+id+`;"`) {
+		t.Errorf("the page has another id than %s", id)
+	}
+	if c, err = Parse("mta-sts.md", []byte(head+blocks[1]+policy)); err != nil || !c.MTASTS.ACME.Configured() {
+		t.Errorf("got %v", err)
 	}
 }
