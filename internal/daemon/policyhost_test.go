@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"math/big"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -94,6 +95,22 @@ func (l *lines) untilTold(t *testing.T, n int) []string {
 			t.Fatalf("got %q, want %d lines", all, n)
 		}
 		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// untilSays waits for the log to hold a text.
+func (l *lines) untilSays(t *testing.T, want string) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		l.mu.Lock()
+		found := bytes.Contains(l.text.Bytes(), []byte(want))
+		l.mu.Unlock()
+		if found {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the log never says %s", want)
+		}
 	}
 }
 
@@ -253,6 +270,47 @@ func TestPolicyHostCheck(t *testing.T) {
 				t.Errorf("got %v, want %q", err, row.want)
 			}
 		})
+	}
+}
+
+// TestPolicyHostACME holds that a daemon whose certificate authority is away starts,
+// says so, and serves the hosts that have certificates.
+func TestPolicyHostACME(t *testing.T) {
+	s, _ := newHostingSite(t)
+	text := s.text()
+	pair := "certificate = \"" + s.dir + "/sts.crt\"\nkey = \"" + s.dir + "/sts.key\"\n"
+	text = strings.Replace(text, pair, "", 1) + pair // for the last policy alone
+	s.write("waxseal.toml", text+`[mta_sts.acme]
+email = "hostmaster@bank.example"
+agree = true
+directory = "https://127.0.0.1:1/dir"
+http_listen = "127.0.0.1:0"
+`)
+	roots := s.certify("mta-sts.mild.example")
+	d := s.daemon()
+	log := new(lines)
+	d.Log = slog.New(slog.NewJSONHandler(log, nil))
+	addrs, stop := start(t, d)
+	defer stop()
+	if _, err := fetch(t, d, addrs[2], roots, "mild.example"); err != nil {
+		t.Error(err)
+	}
+	if _, err := fetch(t, d, addrs[2], roots, "bank.example"); err == nil {
+		t.Error("there is no certificate, but a policy")
+	}
+	resp, err := http.Get("http://" + addrs[3].String() + "/.well-known/mta-sts.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	http.DefaultClient.CloseIdleConnections()
+	if resp.StatusCode != http.StatusNotFound {
+		t.Errorf("got %s, want 404: policies need TLS", resp.Status)
+	}
+	log.untilSays(t, `"MTA-STS host: no certificate","host":"mta-sts.bank.example"`)
+	s.write("waxseal.toml", strings.Replace(s.text(), "hostmaster", "postmaster", 1))
+	if err := d.Reload(); err == nil || !strings.Contains(err.Error(), "mta_sts.acme cannot change without a restart") {
+		t.Errorf("got %v", err)
 	}
 }
 
