@@ -198,12 +198,7 @@ func (c *Config) check() []error {
 	seen := map[string]bool{}
 	for i, d := range c.Domains {
 		table := "domain[" + strconv.Itoa(i) + "]"
-		at := func(key string) string {
-			if _, ok := c.positions[table+"."+key]; ok {
-				return table + "." + key
-			}
-			return table
-		}
+		at := func(key string) string { return c.at(table, key) }
 		switch {
 		case d.Name == "":
 			bad(table, "a domain needs name, such as example.org")
