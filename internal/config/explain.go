@@ -11,8 +11,15 @@ import (
 // Key is one key of the file, for the reference.
 type Key struct {
 	Name    string // with its tables; those of an array without number, as domain.name
+	Array   bool   // its table is one of an array, written [[table]]
+	Shape   Shape
 	Default string // as TOML; "" for a key of an array
 	Doc     string
+}
+
+// Table returns the name of the key's table, "" at the top.
+func (k *Key) Table() string {
+	return k.Name[:max(0, strings.LastIndexByte(k.Name, '.'))]
 }
 
 // Keys lists all keys, in the order of the reference.
@@ -21,11 +28,11 @@ func Keys() []Key {
 	walk(reflect.ValueOf(Default()).Elem(), "", func(name string, f reflect.StructField, v reflect.Value) {
 		if f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct && isTable(f.Type.Elem()) {
 			walk(reflect.New(f.Type.Elem()).Elem(), name+".", func(name string, f reflect.StructField, _ reflect.Value) {
-				keys = append(keys, Key{Name: name, Doc: f.Tag.Get("doc")})
+				keys = append(keys, Key{Name: name, Array: true, Shape: shapeOf(f.Type), Doc: f.Tag.Get("doc")})
 			})
 			return
 		}
-		keys = append(keys, Key{Name: name, Default: text(v), Doc: f.Tag.Get("doc")})
+		keys = append(keys, Key{Name: name, Shape: shapeOf(f.Type), Default: text(v), Doc: f.Tag.Get("doc")})
 	})
 	return keys
 }

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -91,11 +90,7 @@ func oneOf[T ~string](v *T, b []byte, allowed ...T) error {
 	for i, a := range allowed {
 		words[i] = string(a)
 	}
-	err := fmt.Sprintf("%q is not known, use one of: %s", b, strings.Join(words, ", "))
-	if meant := nearest(string(b), words); meant != "" {
-		err += fmt.Sprintf("; did you mean %q?", meant)
-	}
-	return errors.New(err)
+	return &wordError{got: string(b), allowed: words}
 }
 
 // Listen is where a server listens: ADDRESS:PORT, or unix:PATH.
