@@ -20,6 +20,8 @@ type Config struct {
 	Hostname   Name   `toml:"hostname" doc:"name of this mail server; required"`
 	AuthServID string `toml:"authserv_id" doc:"name under which results are written (RFC 8601, Section 2.5); the hostname by default"`
 
+	Include string `toml:"include" doc:"further files, as a pattern relative to this file, such as conf.d/*.toml; what they set must be set nowhere else, tables in double brackets add up"`
+
 	DNS       DNS       `toml:"dns"`
 	Policy    Policy    `toml:"policy"`
 	Trust     Trust     `toml:"trust"`
@@ -32,8 +34,9 @@ type Config struct {
 	Log       Log       `toml:"log"`
 	Domains   []Domain  `toml:"domain"`
 
-	file      string
+	file      string // the first one
 	positions map[string]Position
+	files     map[string]string // of the keys that another file sets
 }
 
 // DNS is how names are looked up.

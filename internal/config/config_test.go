@@ -107,6 +107,8 @@ func TestErrors(t *testing.T) {
 			"same-key", head + "[[domain]]\nname = \"a.b\"\nselector = \"s\"\nkey = \"k\"\n[[domain]]\nname = \"A.B\"\nselector = \"s\"\nkey = \"k\"\n",
 			`w.toml:9:1: domain[1].selector: s._domainkey.a.b is there twice`,
 		},
+		{"inline-tables", head + "domain = [{name = \"a.b\", selector = \"s\", key = \"k\"},\n  {name = \"a..b\"}]\n", `w.toml:4:4: domain[1].name: `},
+		{"include", "include = \"x.toml\"\n" + head, `w.toml:1:1: include: nothing can be included here`},
 		{"credential", head + "[[domain]]\nname = \"a.b\"\nselector = \"s\"\nkey = \"credential:../k\"\n", `w.toml:6:1: domain[0].key: `},
 		{"arc", head + "[arc]\nselector = \"s\"\n", `w.toml:3:2: arc: sealing needs domain, selector and key`},
 		{"arc-nothing", head + "[arc]\ndomain = \"a.b\"\nselector = \"s\"\nkey = \"k\"\n", `w.toml:3:2: arc: says how to seal and not what`},

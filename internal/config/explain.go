@@ -56,7 +56,7 @@ func (c *Config) Values() []Value {
 	c.walk(func(key string, v reflect.Value) {
 		value := Value{Key: key, Value: text(v), Default: defaults[key]}
 		if at, set := c.positions[key]; set {
-			value.File, value.At = c.file, at
+			value.File, value.At = c.fileOf(key), at
 		}
 		all = append(all, value)
 	})

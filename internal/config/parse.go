@@ -5,6 +5,7 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"reflect"
 	"regexp"
@@ -50,29 +51,62 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Load reads and parses a file. All that is wrong with it is in the error, joined,
-// each an *Error; that of opening the file comes as it is.
+// Load reads and parses a file and those that it includes. All that is wrong with
+// them is in the error, joined, each an *Error; that of opening the file comes as it
+// is.
 func Load(path string) (*Config, error) {
-	text, err := os.ReadFile(path)
+	text, err := readFile(path)
 	if err != nil {
 		return nil, err
 	}
-	return Parse(path, text)
+	c, err := decode(path, text)
+	if err != nil {
+		return nil, err
+	}
+	return c.finish(c.include())
 }
 
-// Parse parses a configuration; file is its name in errors.
+// Parse parses a configuration of one file; file is its name in errors.
 func Parse(file string, text []byte) (*Config, error) {
+	c, err := decode(file, text)
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	if c.Include != "" {
+		errs = append(errs, c.errorf("include", "nothing can be included here"))
+	}
+	return c.finish(errs)
+}
+
+// readFile reads a file, at most one byte more than it may have.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, MaxFile+1))
+}
+
+// decode decodes one file and notes where each key stands.
+func decode(file string, text []byte) (*Config, error) {
 	if len(text) > MaxFile {
 		return nil, &Error{File: file, Problem: fmt.Sprintf("larger than %d bytes", MaxFile)}
 	}
 	c := Default()
-	c.file = file
+	c.file, c.files = file, map[string]string{}
 	dec := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
 	if err := dec.Decode(c); err != nil {
 		return nil, decodeErrors(file, err)
 	}
 	c.positions = positionsOf(text)
-	if errs := c.read(); len(errs) > 0 {
+	return c, nil
+}
+
+// finish reads and checks the values of all files.
+func (c *Config) finish(errs []error) (*Config, error) {
+	if errs = append(errs, c.read()...); len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
 	if c.AuthServID == "" {
@@ -150,12 +184,12 @@ func (c *Config) read() []error {
 	var errs []error
 	one := func(key string, v reflect.Value) {
 		u, ok := v.Addr().Interface().(encoding.TextUnmarshaler)
-		at, set := c.positions[key]
+		_, set := c.positions[key]
 		if !ok || !set || v.Kind() != reflect.String {
 			return
 		}
 		if err := u.UnmarshalText([]byte(v.String())); err != nil {
-			errs = append(errs, &Error{File: c.file, Position: at, Key: key, Problem: err.Error()})
+			errs = append(errs, c.errorf(key, "%v", err))
 		}
 	}
 	c.walk(func(key string, v reflect.Value) {
@@ -174,7 +208,7 @@ func (c *Config) read() []error {
 func (c *Config) check() []error {
 	var errs []error
 	bad := func(key, format string, args ...any) {
-		errs = append(errs, &Error{File: c.file, Position: c.positions[key], Key: key, Problem: fmt.Sprintf(format, args...)})
+		errs = append(errs, c.errorf(key, format, args...))
 	}
 	if c.Hostname == "" {
 		bad("hostname", "is required: the name of this mail server, such as mx.example.org")
