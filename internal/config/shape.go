@@ -14,6 +14,7 @@ type Shape struct {
 	Name    string // such as "time span"; what a list is of follows "list of"
 	How     string // a sentence for the reference; "" for one of some words
 	Example string // as TOML
+	NoEmpty bool   // the empty text, though it may be the default, cannot be written
 }
 
 // wordError says that a value is none of the words which a key takes.
@@ -34,34 +35,43 @@ func (e *wordError) Error() string {
 func shapes() map[reflect.Type]Shape {
 	return map[reflect.Type]Shape{
 		reflect.TypeFor[Name](): {
-			"domain name", "in ASCII or as it is spoken (IDNA), without a dot at its end", `"mx.example.org"`,
+			Name: "domain name", How: "in ASCII or as it is spoken (IDNA), without a dot at its end", Example: `"mx.example.org"`,
 		},
 		reflect.TypeFor[Duration](): {
-			"time span", "numbers with a unit each: `ms`, `s`, `m` or `h`; more than nothing", `"1m30s"`,
+			Name: "time span", How: "numbers with a unit each: `ms`, `s`, `m` or `h`; more than nothing", Example: `"1m30s"`,
 		},
 		reflect.TypeFor[Listen](): {
-			"address", "where a server listens: `ADDRESS:PORT`, `[IPv6]:PORT`, `:PORT` for all addresses, or `unix:PATH` for a socket; empty switches the server off",
-			`"127.0.0.1:8891"`,
+			Name: "address", How: "where a server listens: `ADDRESS:PORT`, `[IPv6]:PORT`, `:PORT` for all addresses, or `unix:PATH` for a socket; empty switches the server off",
+			Example: `"127.0.0.1:8891"`,
 		},
 		reflect.TypeFor[File](): {
-			"secret", "the path of a file with it, or `credential:NAME` for what systemd hands over (`LoadCredential=NAME:PATH` in the unit); never the secret itself",
-			`"credential:wax2026-rsa"`,
+			Name: "secret", How: "the path of a file with it, or `credential:NAME` for what systemd hands over (`LoadCredential=NAME:PATH` in the unit); never the secret itself",
+			Example: `"credential:wax2026-rsa"`,
 		},
 		reflect.TypeFor[netip.Prefix](): {
-			"network", "an address and how many of its bits count; one host is `/32` (IPv4) or `/128` (IPv6)", `"192.0.2.0/24"`,
+			Name: "network", How: "an address and how many of its bits count; one host is `/32` (IPv4) or `/128` (IPv6)", Example: `"192.0.2.0/24"`,
 		},
 	}
 }
 
-// shapeOf returns the shape of a type's values. Types that only take some words are
-// asked for them, with a word that none of them takes.
+// shapeOf returns the shape of a type's values.
 func shapeOf(t reflect.Type) Shape {
-	if s, ok := shapes()[t]; ok {
-		return s
+	s, ok := shapes()[t]
+	if !ok {
+		s = plainShape(t)
 	}
+	if u, ok := reflect.New(t).Interface().(encoding.TextUnmarshaler); ok {
+		s.NoEmpty = u.UnmarshalText(nil) != nil
+	}
+	return s
+}
+
+// plainShape returns the shape of a type that has none of its own. Types that only
+// take some words are asked for them, with a word that none of them takes.
+func plainShape(t reflect.Type) Shape {
 	if t.Kind() == reflect.Slice {
 		of := shapeOf(t.Elem())
-		return Shape{"list of " + of.Name, "in brackets, with commas between", "[" + of.Example + "]"}
+		return Shape{Name: "list of " + of.Name, How: "in brackets, with commas between", Example: "[" + of.Example + "]"}
 	}
 	if u, ok := reflect.New(t).Interface().(encoding.TextUnmarshaler); ok && t.Kind() == reflect.String {
 		var words *wordError
@@ -71,9 +81,9 @@ func shapeOf(t reflect.Type) Shape {
 	}
 	switch t.Kind() {
 	case reflect.Bool:
-		return Shape{"switch", "true or false, without quotes", "true"}
+		return Shape{Name: "switch", How: "true or false, without quotes", Example: "true"}
 	case reflect.Int, reflect.Int64, reflect.Uint, reflect.Uint64:
-		return Shape{"number", "a whole number, without quotes", "1000"}
+		return Shape{Name: "number", How: "a whole number, without quotes", Example: "1000"}
 	}
-	return Shape{"text", "in quotes", `"text"`}
+	return Shape{Name: "text", How: "in quotes", Example: `"text"`}
 }
