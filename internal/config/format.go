@@ -58,23 +58,33 @@ func tables() [][]Key {
 	return all
 }
 
-// formatTable writes one table; value returns that of a key and whether it is set.
+// formatTable writes one table; value returns that of a key and whether it is set. A
+// table below another one may mean something by being there: without any key that is
+// set it is commented out itself.
 func formatTable(b *strings.Builder, name string, keys []Key, value func(*Key) (string, bool)) {
-	if name != "" {
-		fmt.Fprintf(b, "\n[%s]\n", name)
-	}
+	anySet := false
+	var body strings.Builder
 	for i := range keys {
 		k := &keys[i]
 		if i > 0 {
-			b.WriteString("\n")
+			body.WriteString("\n")
 		}
-		comment(b, k.Doc)
+		comment(&body, k.Doc)
 		text, set := value(k)
 		if !set && text == `""` && k.Shape.NoEmpty {
 			text = k.Shape.Example // the default is to leave it out
 		}
-		formatKey(b, k, text, set)
+		formatKey(&body, k, text, set)
+		anySet = anySet || set
 	}
+	if name != "" {
+		b.WriteString("\n")
+		if !anySet && strings.Contains(name, ".") {
+			b.WriteString("#")
+		}
+		fmt.Fprintf(b, "[%s]\n", name)
+	}
+	b.WriteString(body.String())
 }
 
 // formatElement writes table i of an array, its keys explained in the first; where
@@ -110,14 +120,23 @@ func formatKey(b *strings.Builder, k *Key, value string, set bool) {
 }
 
 // comment writes a text as lines of a comment.
-func comment(b *strings.Builder, text string) {
-	line := "#"
+func comment(b *strings.Builder, text string) { b.WriteString(Wrap(text, "# ")) }
+
+// Wrap breaks a text into lines that begin with a mark, such as that of a comment.
+func Wrap(text, mark string) string {
+	var b strings.Builder
+	line := mark
 	for word := range strings.FieldsSeq(text) {
-		if len(line)+1+len(word) > formatWidth && line != "#" {
-			b.WriteString(line + "\n")
-			line = "#"
+		if line != mark {
+			if len(line)+1+len(word) > formatWidth {
+				b.WriteString(line + "\n")
+				line = mark
+			} else {
+				line += " "
+			}
 		}
-		line += " " + word
+		line += word
 	}
 	b.WriteString(line + "\n")
+	return b.String()
 }
