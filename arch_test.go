@@ -24,7 +24,7 @@ var floors = [][]string{
 	{"resolver/...", "dnssec/...", "spf", "dkim", "arc", "dmarc/...", "lookalike", "smtp", "dane", "mtasts", "tlsrpt"},
 	{"inbound", "outbound"},
 	{"posture", "internal/store", "internal/config", "internal/keys", "internal/queue", "internal/milter", "internal/socketmap", "internal/gateway", "internal/relay", "internal/policyhost", "internal/reporting", "internal/dashboard", "internal/lab/..."},
-	{"internal/daemon"},
+	{"internal/daemon", "internal/setup"},
 	{"cmd/waxseal"},
 	{"conformance"}, // runs the foreign suites over everything
 }

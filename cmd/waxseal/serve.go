@@ -23,12 +23,13 @@ type serveCommand struct {
 	std   stdio
 	file  string
 	check bool
+	first initFlags
 }
 
 func newServe(std stdio) *cobra.Command {
 	s := &serveCommand{std: std}
 	cmd := &cobra.Command{
-		Use:   "serve [--config FILE] [--check]",
+		Use:   "serve [--config FILE] [--check | --init DOMAIN]",
 		Short: "Filter a mail server's mail and tell it TLS policies",
 		Long: `Serve beside a mail server: a mail filter (milter) that checks what comes from
 others and signs what is ours, and a map of TLS policies (socketmap) for what
@@ -41,13 +42,34 @@ logged with them.
 
 SIGHUP reads the file again; if anything is wrong with it, the old configuration
 stays in force and the log says why. SIGTERM lets the messages under way finish.
-The log goes to standard error, one JSON object a line.`,
-		Example: `  waxseal serve --check
+The log goes to standard error, one JSON object a line.
+
+--init makes a first configuration: signing keys for RSA and Ed25519, a commented
+configuration file at --config (or in it, if it is a folder), the folder for
+state, and the DNS records to publish, also as a file. It prints those and the
+lines for Postfix's main.cf. Nothing that is there is written over: keys that
+exist are used, an existing configuration is an error. DNS is neither asked nor
+changed. Made by root, all of it is for the account waxseal, if there is one.`,
+		Example: `  waxseal serve --init example.org
+  waxseal serve --init example.org --hostname mx.example.org --ip 192.0.2.25 --config ./trial/
+  waxseal serve --check
   waxseal serve --config ./waxseal.toml`,
 		Args: exactArgs(0, "no arguments"),
-		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !cmd.Flags().Changed("init") {
+				if err := s.first.withoutInit(cmd); err != nil {
+					return err
+				}
+				return s.run(cmd.Context())
+			}
+			if s.check {
+				return usage(errors.New("--init and --check are two runs"), "waxseal serve --check looks at what --init has made")
+			}
+			return s.first.runInit(cmd.Context(), std, s.file)
+		},
 	}
 	configFlag(cmd, &s.file)
+	s.first.register(cmd)
 	cmd.Flags().BoolVar(&s.check, "check", false, "read the configuration and all that it names, say what is wrong, and serve nothing")
 	return cmd
 }

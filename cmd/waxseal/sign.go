@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/waxseal/waxseal/dkim"
 	"github.com/waxseal/waxseal/domain"
+	"github.com/waxseal/waxseal/internal/setup"
 	"github.com/waxseal/waxseal/message"
 )
 
@@ -208,23 +209,11 @@ func (s *signCommand) printRecords(keys []dkim.Key) error {
 		if err != nil {
 			return fail(err)
 		}
-		if _, err := fmt.Fprintf(s.std.out, "%s. TXT %s\n", keys[i].KeyName(), quoteTXT(text)); err != nil {
+		if _, err := fmt.Fprintln(s.std.out, setup.TXT(keys[i].KeyName(), text)); err != nil {
 			return fail(err)
 		}
 	}
 	return nil
-}
-
-// quoteTXT writes a text as the character strings of a TXT record, of at most
-// 255 bytes each (RFC 1035, Section 3.3.14).
-func quoteTXT(text string) string {
-	const most = 255
-	var parts []string
-	for len(text) > most {
-		parts = append(parts, `"`+text[:most]+`"`)
-		text = text[most:]
-	}
-	return strings.Join(append(parts, `"`+text+`"`), " ")
 }
 
 // contextReader makes reading end when the user interrupts.

@@ -1,0 +1,151 @@
+package setup
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"strconv"
+)
+
+// disk makes folders and files, each file whole or not at all, and never in the
+// place of another.
+type disk struct {
+	owner *owner // who is given what is made; nil leaves it with who runs this
+	// step is asked before each operation, for tests; nil lets all of them be done.
+	step func(operation, path string) error
+}
+
+// owner is the account that serve runs as.
+type owner struct{ uid, gid int }
+
+// lookupOwner returns an account, nil if there is none of that name.
+func lookupOwner(name string) (*owner, error) {
+	u, err := user.Lookup(name)
+	var unknown user.UnknownUserError
+	if errors.As(err, &unknown) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("setup: %w", err)
+	}
+	uid, errUID := strconv.Atoi(u.Uid)
+	gid, errGID := strconv.Atoi(u.Gid)
+	if err := errors.Join(errUID, errGID); err != nil {
+		return nil, fmt.Errorf("setup: the account %s: %w", name, err)
+	}
+	return &owner{uid, gid}, nil
+}
+
+// access is who may do what with a folder or file: its mode, and own.
+type access uint32
+
+// own means that it belongs to the account of serve, and not only to its group.
+const own access = 1 << 16
+
+// The folder and the configuration are root's: serve reads them and cannot change
+// them. Keys are nobody's but its own; DNS records are public.
+const (
+	folderAccess access = 0o750
+	configAccess access = 0o640
+	recordAccess access = 0o644
+	keyAccess    access = 0o600 | own
+	stateAccess  access = 0o750 | own
+)
+
+// folder makes a folder, and those above it, unless it is there.
+func (d *disk) folder(path string, a access) (made bool, err error) {
+	if info, err := os.Stat(path); err == nil {
+		if !info.IsDir() {
+			return false, fmt.Errorf("setup: %s is no folder", path)
+		}
+		return false, nil
+	}
+	if err := d.do("mkdir", path, func() error { return os.MkdirAll(filepath.Dir(path), 0o755) }); err != nil {
+		return false, err
+	}
+	if err := os.Mkdir(path, 0o700); err != nil {
+		return false, fmt.Errorf("setup: %w", err)
+	}
+	if err := d.give(path, a); err != nil {
+		return true, err
+	}
+	return true, d.syncFolder(filepath.Dir(path))
+}
+
+// create makes a file. The text goes into a file of another name, which gets its own
+// name once it is on the disk: a link, unlike a rename, fails if the name is taken.
+func (d *disk) create(path string, text []byte, a access) (err error) {
+	var f *os.File
+	err = d.do("create", path, func() (err error) {
+		f, err = os.CreateTemp(filepath.Dir(path), ".waxseal-*")
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		_ = f.Close()
+		_ = os.Remove(f.Name())
+	}()
+	if err := d.do("write", path, func() error { _, err := f.Write(text); return err }); err != nil {
+		return err
+	}
+	if err := d.give(f.Name(), a); err != nil {
+		return err
+	}
+	if err := d.do("sync", path, f.Sync); err != nil {
+		return err
+	}
+	if err := d.do("close", path, f.Close); err != nil {
+		return err
+	}
+	if err := d.do("link", path, func() error { return os.Link(f.Name(), path) }); err != nil {
+		return err
+	}
+	return d.syncFolder(filepath.Dir(path))
+}
+
+// give sets the mode and, with an owner, hands the thing over.
+func (d *disk) give(path string, a access) error {
+	if d.owner != nil {
+		uid := 0
+		if a&own != 0 {
+			uid = d.owner.uid
+		}
+		if err := d.do("chown", path, func() error { return os.Chown(path, uid, d.owner.gid) }); err != nil {
+			return err
+		}
+	}
+	return d.do("chmod", path, func() error { return os.Chmod(path, fs.FileMode(a).Perm()) })
+}
+
+// syncFolder puts a folder's names on the disk.
+func (d *disk) syncFolder(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil // has no such thing
+	}
+	return d.do("sync", path, func() error {
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		return f.Sync()
+	})
+}
+
+func (d *disk) do(operation, path string, f func() error) error {
+	if d.step != nil {
+		if err := d.step(operation, path); err != nil {
+			return fmt.Errorf("setup: %s %s: %w", operation, path, err)
+		}
+	}
+	if err := f(); err != nil {
+		return fmt.Errorf("setup: %w", err)
+	}
+	return nil
+}
