@@ -138,8 +138,10 @@ func configError(std stdio, err error) error {
 	switch {
 	case errors.As(err, &one):
 		return fail(err, "waxseal config explain lists every key")
+	case errors.Is(err, os.ErrPermission):
+		return fail(err, "the account that serve runs as must be able to read it: chown or chgrp it to that account")
 	case errors.Is(err, os.ErrNotExist):
-		return fail(err, "--config names the configuration file; a domain's key is a file of its own")
+		return fail(err, "waxseal serve --init example.org makes a first configuration", "--config names the configuration file; a domain's key is a file of its own")
 	}
 	return fail(err)
 }

@@ -86,7 +86,9 @@ func (f *initFlags) setup(file string) (*setup.Setup, error) {
 			return nil, usage(fmt.Errorf("--hostname %q is not a full host name", f.hostname), "give a name like mx."+string(s.Domain))
 		}
 	}
-	if _, err := domain.Parse(f.selector); f.selector != "" && err != nil {
+	// A selector has labels as host names have them (RFC 6376, Section 3.1), and ours get
+	// an end.
+	if _, err := domain.Parse(f.selector + "-ed25519"); f.selector != "" && (err != nil || strings.Contains(f.selector, "_")) {
 		return nil, usage(fmt.Errorf("--selector %q cannot be part of a domain name", f.selector), "use letters, digits and hyphens")
 	}
 	for _, text := range f.ips {
@@ -142,10 +144,10 @@ func (p *initPage) print(out io.Writer) error {
 	p.heading("Publish in DNS", "Look first what is there already: nothing was looked up.")
 	p.b.WriteString("\n" + p.Zone)
 	p.start()
-	p.heading("Postfix: hand its mail to the filter", "Add to /etc/postfix/main.cf, then run: postfix reload")
+	p.heading("Postfix: hand its mail to the filter", "Add to /etc/postfix/main.cf, instead of lines that set the same, then run: postfix reload")
 	p.settings(p.Milter)
 	p.heading("Postfix: ask for TLS policies", "Only once /etc/resolv.conf names a resolver on this host that validates (DNSSEC), such as "+
-		"unbound: with any other, mail to domains with DANE waits. Add to /etc/postfix/main.cf, then run: postfix reload")
+		"unbound: with any other, mail to domains with DANE waits. Add to /etc/postfix/main.cf in the same way.")
 	p.settings(p.TLSPolicy)
 	_, err := io.WriteString(out, p.b.String())
 	return err
@@ -197,9 +199,12 @@ func (p *initPage) start() {
 	for _, c := range p.Chown {
 		p.b.WriteString(c + "\n")
 	}
-	flag := ""
+	command := "waxseal serve --check"
 	if p.config != defaultConfig {
-		flag = " --config " + p.config
+		command += " --config " + p.config
 	}
-	fmt.Fprintf(&p.b, "waxseal serve --check%s\n", flag)
+	if p.Account != "" || len(p.Chown) > 0 {
+		command = "runuser -u " + account + " -- " + command
+	}
+	p.b.WriteString(command + "\n")
 }

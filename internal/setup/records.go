@@ -94,8 +94,8 @@ func senders(otherwise string, ips []netip.Addr) string {
 // zone writes records as a zone file, those for later as comments.
 func zone(d domain.Name, all []Record) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "; Records of %s for the sending of mail, as lines of a zone file (RFC 1035). A form\n"+
-		"; on the web takes a text without its quotes, the pieces of a long one joined.\n", d)
+	b.WriteString(config.Wrap("Records of "+string(d)+" for the sending of mail, as lines of a zone file (RFC 1035). "+
+		"A form on the web takes a text without its quotes, the pieces of a long one joined.", "; "))
 	for i := range all {
 		r := &all[i]
 		line := r.Line

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -24,8 +25,17 @@ func newSetup(t *testing.T) *Setup {
 		Domain: "example.org", Hostname: "mx.example.org",
 		Config: filepath.Join(dir, "waxseal.toml"), State: filepath.Join(dir, "state"),
 		Time: func() time.Time { return time.Date(2031, 5, 6, 7, 8, 9, 0, time.UTC) },
+		generate: func(a dkim.Algorithm) ([]byte, error) {
+			if a == dkim.RSASHA256 {
+				return rsaKey()
+			}
+			return keys.Generate(a)
+		},
 	}
 }
+
+// rsaKey is made once: it takes its time.
+var rsaKey = sync.OnceValues(func() ([]byte, error) { return keys.Generate(dkim.RSASHA256) })
 
 func run(t *testing.T, s *Setup) *Report {
 	t.Helper()
@@ -48,6 +58,7 @@ func states(s *Setup, r *Report) string {
 
 func TestRun(t *testing.T) {
 	s := newSetup(t)
+	s.generate = nil
 	r := run(t, s)
 	const want = "made ., made example.org.wax2031-rsa.pem, made example.org.wax2031-ed25519.pem, made example.org.zone, made state, made waxseal.toml"
 	if got := states(s, r); got != want {
@@ -157,15 +168,8 @@ func TestDryRun(t *testing.T) {
 // TestFaults fails each operation in turn: what is there afterwards is whole, there is
 // no configuration, and another run goes on from there.
 func TestFaults(t *testing.T) {
-	made := map[dkim.Algorithm][]byte{} // an RSA key takes its time
 	for n := 1; ; n++ {
 		s := newSetup(t)
-		s.generate = func(a dkim.Algorithm) (text []byte, err error) {
-			if made[a] == nil {
-				made[a], err = keys.Generate(a)
-			}
-			return made[a], err
-		}
 		count, failed := 0, ""
 		s.step = func(operation, path string) error {
 			if count++; count == n {
