@@ -190,11 +190,17 @@ func (p *initPage) settings(all []setup.Setting) {
 
 // start says how to start serve.
 func (p *initPage) start() {
-	text := "Look whether the configuration is good, then let systemd run waxseal serve as the account " + account + "."
-	if len(p.Chown) > 0 {
-		text = "There is no account " + account + " yet, which serve should run as: make one and hand over to it what was made. " + text
+	const text = "Look whether the configuration is good for the account that serve runs as, then let systemd run it."
+	account := account
+	switch {
+	case len(p.Chown) > 0:
+		p.heading("Start", "There is no account "+account+" yet, which serve should run as: make one, and hand over to it what was made. "+text)
+	case p.Account != "":
+		p.heading("Start", text)
+	default:
+		p.heading("Start", text+" What was made belongs to whoever ran this.")
+		account = ""
 	}
-	p.heading("Start", text)
 	p.b.WriteString("\n")
 	for _, c := range p.Chown {
 		p.b.WriteString(c + "\n")
@@ -203,8 +209,12 @@ func (p *initPage) start() {
 	if p.config != defaultConfig {
 		command += " --config " + p.config
 	}
-	if p.Account != "" || len(p.Chown) > 0 {
+	if account != "" {
 		command = "runuser -u " + account + " -- " + command
 	}
 	p.b.WriteString(command + "\n")
+	if p.config == defaultConfig {
+		p.b.WriteString("waxseal serve --unit > /etc/systemd/system/waxseal.service\n" +
+			"systemctl daemon-reload && systemctl enable --now waxseal\n")
+	}
 }

@@ -47,13 +47,13 @@ type access uint32
 const own access = 1 << 16
 
 // The folder and the configuration are root's: serve reads them and cannot change
-// them. Keys are nobody's but its own; DNS records are public.
+// them. Keys and state are nobody's but its own; DNS records are public.
 const (
 	folderAccess access = 0o750
 	configAccess access = 0o640
 	recordAccess access = 0o644
 	keyAccess    access = 0o600 | own
-	stateAccess  access = 0o750 | own
+	stateAccess  access = 0o700 | own
 )
 
 // folder makes a folder, and those above it, unless it is there.

@@ -165,7 +165,7 @@ func (s *Setup) disk(r *Report) (*disk, error) {
 	}
 	dir := filepath.Dir(s.Config)
 	r.Chown = []string{
-		"useradd --system --user-group --home-dir " + s.State + " --shell /usr/sbin/nologin " + s.Account,
+		"useradd --system --user-group --no-create-home --shell /usr/sbin/nologin " + s.Account,
 		"chgrp -R " + s.Account + " " + dir,
 		"chown " + s.Account + " " + filepath.Join(dir, "*.pem"),
 		"chown -R " + s.Account + ": " + s.State,

@@ -64,7 +64,7 @@ func TestRun(t *testing.T) {
 	if got := states(s, r); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	modes := map[string]fs.FileMode{".": 0o750, "state": 0o750, "waxseal.toml": 0o640, "example.org.zone": 0o644}
+	modes := map[string]fs.FileMode{".": 0o750, "state": 0o700, "waxseal.toml": 0o640, "example.org.zone": 0o644}
 	for _, f := range r.Files {
 		info, err := os.Stat(f.Path)
 		if err != nil {
