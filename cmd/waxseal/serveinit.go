@@ -144,7 +144,8 @@ func (p *initPage) print(out io.Writer) error {
 	p.heading("Publish in DNS", "Look first what is there already: nothing was looked up.")
 	p.b.WriteString("\n" + p.Zone)
 	p.start()
-	p.heading("Postfix: hand its mail to the filter", "Add to /etc/postfix/main.cf, instead of lines that set the same, then run: postfix reload")
+	p.heading("Postfix: hand its mail to the filter", "Add to /etc/postfix/main.cf in place of lines that set the same, or "+
+		"set each with postconf -e 'NAME = VALUE'; then run: postfix reload")
 	p.settings(p.Milter)
 	p.heading("Postfix: ask for TLS policies", "Only once /etc/resolv.conf names a resolver on this host that validates (DNSSEC), such as "+
 		"unbound: with any other, mail to domains with DANE waits. Add to /etc/postfix/main.cf in the same way.")

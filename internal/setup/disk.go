@@ -64,16 +64,17 @@ func (d *disk) folder(path string, a access) (made bool, err error) {
 		}
 		return false, nil
 	}
-	if err := d.do("mkdir", path, func() error { return os.MkdirAll(filepath.Dir(path), 0o755) }); err != nil {
+	above := filepath.Dir(path)
+	if err := d.do("mkdir", above, func() error { return os.MkdirAll(above, 0o755) }); err != nil {
 		return false, err
 	}
-	if err := os.Mkdir(path, 0o700); err != nil {
-		return false, fmt.Errorf("setup: %w", err)
+	if err := d.do("mkdir", path, func() error { return os.Mkdir(path, 0o700) }); err != nil {
+		return false, err
 	}
-	if err := d.give(path, a); err != nil {
+	if err := d.give(path, path, a); err != nil {
 		return true, err
 	}
-	return true, d.syncFolder(filepath.Dir(path))
+	return true, d.syncFolder(above)
 }
 
 // create makes a file. The text goes into a file of another name, which gets its own
@@ -94,7 +95,7 @@ func (d *disk) create(path string, text []byte, a access) (err error) {
 	if err := d.do("write", path, func() error { _, err := f.Write(text); return err }); err != nil {
 		return err
 	}
-	if err := d.give(f.Name(), a); err != nil {
+	if err := d.give(f.Name(), path, a); err != nil {
 		return err
 	}
 	if err := d.do("sync", path, f.Sync); err != nil {
@@ -109,18 +110,18 @@ func (d *disk) create(path string, text []byte, a access) (err error) {
 	return d.syncFolder(filepath.Dir(path))
 }
 
-// give sets the mode and, with an owner, hands the thing over.
-func (d *disk) give(path string, a access) error {
+// give sets the mode of what is at, and will be path, and hands it to the owner.
+func (d *disk) give(at, path string, a access) error {
 	if d.owner != nil {
 		uid := 0
 		if a&own != 0 {
 			uid = d.owner.uid
 		}
-		if err := d.do("chown", path, func() error { return os.Chown(path, uid, d.owner.gid) }); err != nil {
+		if err := d.do("chown", path, func() error { return os.Chown(at, uid, d.owner.gid) }); err != nil {
 			return err
 		}
 	}
-	return d.do("chmod", path, func() error { return os.Chmod(path, fs.FileMode(a).Perm()) })
+	return d.do("chmod", path, func() error { return os.Chmod(at, fs.FileMode(a).Perm()) })
 }
 
 // syncFolder puts a folder's names on the disk.
@@ -138,14 +139,25 @@ func (d *disk) syncFolder(path string) error {
 	})
 }
 
+// do does one operation; its error names the path that was asked for, and not that of
+// the file on the way there.
 func (d *disk) do(operation, path string, f func() error) error {
+	var err error
 	if d.step != nil {
-		if err := d.step(operation, path); err != nil {
-			return fmt.Errorf("setup: %s %s: %w", operation, path, err)
-		}
+		err = d.step(operation, path)
 	}
-	if err := f(); err != nil {
-		return fmt.Errorf("setup: %w", err)
+	if err == nil {
+		err = f()
 	}
-	return nil
+	var at *fs.PathError
+	var link *os.LinkError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &at):
+		err = at.Err
+	case errors.As(err, &link):
+		err = link.Err
+	}
+	return fmt.Errorf("setup: %s %s: %w", operation, path, err)
 }

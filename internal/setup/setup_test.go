@@ -185,7 +185,7 @@ func TestFaults(t *testing.T) {
 			}
 			return
 		}
-		if !errors.Is(err, syscall.ENOSPC) {
+		if !errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), ".waxseal-") {
 			t.Fatalf("%s: got %v", failed, err)
 		}
 		whole(t, s, failed)
@@ -221,5 +221,24 @@ func whole(t *testing.T, s *Setup, failed string) {
 		if err != nil {
 			t.Errorf("%s: %s: %v", failed, f.Name(), err)
 		}
+	}
+}
+
+// TestRace has another process make the configuration while ours is at it.
+func TestRace(t *testing.T) {
+	s := newSetup(t)
+	s.step = func(operation, path string) error {
+		if operation == "link" && path == s.Config {
+			return os.WriteFile(path, []byte("# theirs\n"), 0o600)
+		}
+		return nil
+	}
+	_, err := s.Run(t.Context())
+	var e *Error
+	if !errors.As(err, &e) || *e != (Error{ConfigExists, s.Config}) {
+		t.Errorf("got %v", err)
+	}
+	if text, err := os.ReadFile(s.Config); err != nil || string(text) != "# theirs\n" {
+		t.Errorf("got %q, %v", text, err)
 	}
 }
