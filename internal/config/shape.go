@@ -45,7 +45,7 @@ func shapes() map[reflect.Type]Shape {
 			Example: `"127.0.0.1:8891"`,
 		},
 		reflect.TypeFor[File](): {
-			Name: "secret", How: "the path of a file with it, or `credential:NAME` for what systemd hands over (`LoadCredential=NAME:PATH` in the unit); never the secret itself",
+			Name: "file", How: "its path, or `credential:NAME` for what systemd hands over (`LoadCredential=NAME:PATH` in the unit); what is secret never stands in the configuration itself",
 			Example: `"credential:wax2026-rsa"`,
 		},
 		reflect.TypeFor[netip.Prefix](): {
