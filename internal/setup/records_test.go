@@ -157,3 +157,16 @@ func TestTXT(t *testing.T) {
 		})
 	}
 }
+
+// TestInstallPage holds docs/install.md to the settings.
+func TestInstallPage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/install.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range append(milterSettings(), policySettings()...) {
+		if set := "'" + s.Name + " = " + s.Value + "'"; !strings.Contains(string(page), set) {
+			t.Errorf("%s is not there", set)
+		}
+	}
+}
