@@ -71,8 +71,8 @@ func (s *Setup) records(hostname domain.Name) []Record {
 			"exists, or leave the record out",
 	}, Record{
 		Name: "_mta-sts." + d, Text: "v=STSv1; id=1", Later: true,
-		Note: "MTA-STS (RFC 8461), not yet: only once https://mta-sts." + d + "/.well-known/mta-sts.txt serves a policy; " +
-			"id changes with the policy",
+		Note: "MTA-STS (RFC 8461), not yet: only once https://mta-sts." + d + "/.well-known/mta-sts.txt serves a policy, " +
+			"as [mta_sts] in the configuration makes it; the log then has the record with its id",
 	})
 }
 
