@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"regexp"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -174,6 +175,9 @@ place, the defaults are shown with what each key means.`,
 	return cmd
 }
 
+// arrayIndex is the number of a table in an array, which all of them explain alike.
+var arrayIndex = regexp.MustCompile(`\[\d+\]`)
+
 func explainConfig(std stdio, c *config.Config, asJSON bool) error {
 	values := c.Values()
 	if asJSON {
@@ -189,7 +193,7 @@ func explainConfig(std stdio, c *config.Config, asJSON bool) error {
 	}
 	for _, v := range values {
 		fmt.Fprintf(std.out, "%s = %s\n", v.Key, v.Value)
-		if doc := docs[v.Key]; doc != "" {
+		if doc := docs[arrayIndex.ReplaceAllString(v.Key, "")]; doc != "" {
 			fmt.Fprintf(std.out, "    %s\n", doc)
 		}
 		switch {
