@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/waxseal/waxseal/dkim"
+	"github.com/waxseal/waxseal/resolver"
 	"github.com/waxseal/waxseal/resolver/zonefile"
 )
 
@@ -53,7 +54,7 @@ type dkimpyReply struct {
 }
 
 // startDKIMPy starts dkimpy with the keys of zones.
-func startDKIMPy(t *testing.T, zones *zonefile.Zones) *dkimpy {
+func startDKIMPy(t *testing.T, zones resolver.Source) *dkimpy {
 	t.Helper()
 	server, err := zonefile.Serve("127.0.0.1:0", zones)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/waxseal/waxseal/authres"
 	"github.com/waxseal/waxseal/dkim"
+	"github.com/waxseal/waxseal/resolver"
 	"github.com/waxseal/waxseal/resolver/zonefile"
 )
 
@@ -75,7 +76,7 @@ func write(t testing.TB, path, text string) {
 }
 
 // openDKIMVerifier starts an OpenDKIM that verifies with the keys of zones.
-func openDKIMVerifier(t *testing.T, zones *zonefile.Zones) *milterClient {
+func openDKIMVerifier(t *testing.T, zones resolver.Source) *milterClient {
 	t.Helper()
 	server, err := zonefile.Serve("127.0.0.1:0", zones)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -38,6 +39,9 @@ func alone(t testing.TB) bool {
 		args = append(args, "-test.run=^$", "-test.bench=^"+t.Name()+"$", "-test.benchtime=1x")
 	} else {
 		args = append(args, "-test.run=^"+t.Name()+"$")
+	}
+	if testing.Short() {
+		args = append(args, "-test.short")
 	}
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Env = append(os.Environ(), aloneFor+"="+t.Name())
@@ -101,15 +105,22 @@ func loopbackUp(t testing.TB) {
 	control(t, syscall.SIOCSIFFLAGS, unsafe.Pointer(&request))
 }
 
-// addAddress gives that interface one more IPv4 address.
-func addAddress(t testing.TB, ip string) {
+// addAddress gives that interface more IPv4 addresses.
+func addAddress(t testing.TB, ips ...string) {
+	t.Helper()
+	for i, ip := range ips {
+		addAlias(t, "lo:"+strconv.Itoa(i+1), ip)
+	}
+}
+
+func addAlias(t testing.TB, name, ip string) {
 	t.Helper()
 	request := struct { // ifreq
 		name    [syscall.IFNAMSIZ]byte
 		address syscall.RawSockaddrInet4
 		_       [8]byte
 	}{address: syscall.RawSockaddrInet4{Family: syscall.AF_INET, Addr: netip.MustParseAddr(ip).As4()}}
-	copy(request.name[:], "lo:1")
+	copy(request.name[:], name)
 	control(t, syscall.SIOCSIFADDR, unsafe.Pointer(&request))
 }
 

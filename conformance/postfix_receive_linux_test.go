@@ -3,8 +3,6 @@ package conformance
 import (
 	"cmp"
 	"context"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"slices"
@@ -242,13 +240,7 @@ func receivingPostfix(t testing.TB) (*outbound.Plan, *outbound.Deliverer) {
 	t.Helper()
 	ca := newAuthority(t, "authority")
 	cert := ca.issue(t, certificateFor(receivedHost))
-	key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	chain := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]})) + ca.pem()
-	write(t, "/etc/postfix/cert.pem", chain)
-	write(t, "/etc/postfix/key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})))
+	writeChain(t, ca, cert)
 	w, _, anchor := newWorld(t, "rcpt.signed. MX 10 "+receivedHost+".\n"+receivedHost+". A "+postfixHost+"\n"+
 		"_25._tcp."+receivedHost+". TLSA "+tlsaOf(cert.Leaf, 3, 1, 1)+"\n", "")
 	startPostfix(t, receivingSettings)

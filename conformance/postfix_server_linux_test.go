@@ -3,6 +3,9 @@ package conformance
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"net"
 	"os"
@@ -74,20 +77,15 @@ type postfix struct {
 	log string // file
 }
 
-// startPostfix starts Postfix with further settings. It ends with this process.
-func startPostfix(t testing.TB, settings string) *postfix {
-	t.Helper()
-	return startPostfixWith(t, settings, "")
-}
-
-// startPostfixWith starts Postfix with further settings and services.
-func startPostfixWith(t testing.TB, settings, services string) *postfix {
+// startPostfix starts Postfix with further settings, and further services of
+// master.cf. It ends with this process.
+func startPostfix(t testing.TB, settings string, services ...string) *postfix {
 	t.Helper()
 	program(t, "postfix")
 	const queue = "/var/spool/postfix"
 	uid, gid := account(t)
 	write(t, "/etc/postfix/main.cf", postfixSettings+settings)
-	write(t, "/etc/postfix/master.cf", postfixServices+services)
+	write(t, "/etc/postfix/master.cf", postfixServices+strings.Join(services, ""))
 	for name, mode := range map[string]os.FileMode{
 		"active": 0o700, "bounce": 0o700, "corrupt": 0o700, "defer": 0o700, "deferred": 0o700, "flush": 0o700,
 		"hold": 0o700, "incoming": 0o700, "private": 0o700, "saved": 0o700, "trace": 0o700,
@@ -115,6 +113,17 @@ func startPostfixWith(t testing.TB, settings, services string) *postfix {
 		}
 	})
 	return p
+}
+
+// writeChain gives Postfix a certificate for STARTTLS.
+func writeChain(t testing.TB, ca *authority, cert *tls.Certificate) {
+	t.Helper()
+	key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, "/etc/postfix/cert.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}))+ca.pem())
+	write(t, "/etc/postfix/key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})))
 }
 
 // openPostfix connects to Postfix as a client whose mail it relays.

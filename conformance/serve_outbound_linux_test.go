@@ -137,7 +137,7 @@ func (b *channelBed) start(program string) {
 			t.Fatal(err)
 		}
 	}
-	b.postfix = startPostfixWith(t, channelSettings, channelServices)
+	b.postfix = startPostfix(t, channelSettings, channelServices)
 }
 
 // serve starts waxseal as the policy map.
