@@ -1,0 +1,191 @@
+package conformance
+
+import (
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/miekg/dns"
+	"github.com/waxseal/waxseal/dkim"
+	"github.com/waxseal/waxseal/dnssec/zonesign"
+	"github.com/waxseal/waxseal/domain"
+	"github.com/waxseal/waxseal/resolver"
+	"github.com/waxseal/waxseal/resolver/zonefile"
+)
+
+// The clients of the bed; loopback has their addresses.
+const (
+	bankIP     = "192.0.2.1"   // mail server of bank.signed
+	strangerIP = "203.0.113.9" // nobody's
+	trustedIP  = "10.9.8.7"    // in our trusted network
+)
+
+// serveZone is signed.: the bank is genuine, out.signed and other.signed are ours.
+const serveZone = `bank.signed. TXT "v=spf1 ip4:192.0.2.1 ip6:2001:db8::1 -all"
+bank.signed. MX 10 mx.bank.signed.
+mx.bank.signed. A 192.0.2.1
+mx.bank.signed. TXT "v=spf1 a -all"
+_dmarc.bank.signed. TXT "v=DMARC1; p=reject"
+mild.signed. TXT "v=spf1 -all"
+_dmarc.mild.signed. TXT "v=DMARC1; p=quarantine"
+plain.signed. TXT "v=spf1 -all"
+_dmarc.plain.signed. TXT "v=DMARC1; p=none"
+forged.signed. TXT "v=spf1 ip4:192.0.2.1 -all"
+_dmarc.forged.signed. TXT "v=DMARC1; p=reject"
+down.signed. TXT "v=spf1 ip4:192.0.2.1 -all"
+xn--bcher-kva.signed. TXT "v=spf1 ip4:192.0.2.1 -all"
+_dmarc.xn--bcher-kva.signed. TXT "v=DMARC1; p=reject"
+_dmarc.out.signed. TXT "v=DMARC1; p=reject"
+rcpt.signed. MX 10 mx.rcpt.signed.
+mx.rcpt.signed. A 127.0.0.1
+`
+
+// serveServices are the doors of Postfix: each asks another filter, or in another
+// way.
+const (
+	monitorPort    = "25"
+	enforcePort    = "26"
+	submissionPort = "587" // SASL
+	clearPort      = "27"  // enforce, and Postfix gives no macros
+	monitorMilter  = "127.0.0.1:8891"
+	enforceMilter  = "127.0.0.1:8892"
+	authServer     = "127.0.0.1:8893"
+)
+
+// servePostfix are the settings of Postfix beside the daemon.
+const servePostfix = `relay_domains = rcpt.signed
+smtpd_peername_lookup = no
+smtpd_recipient_restrictions = check_recipient_access inline:{{nobody@rcpt.signed = 550 5.1.1 nobody here}}
+smtpd_authorized_xclient_hosts = ` + trustedIP + `
+smtpd_tls_security_level = may
+smtpd_tls_cert_file = /etc/postfix/cert.pem
+smtpd_tls_key_file = /etc/postfix/key.pem
+smtpd_client_connection_rate_limit = 0
+smtpd_milters = inet:` + monitorMilter + `
+non_smtpd_milters = inet:` + enforceMilter + `
+internal_mail_filter_classes = bounce
+milter_default_action = tempfail
+message_size_limit = 120000000
+mailbox_size_limit = 0
+line_length_limit = 2048
+header_size_limit = 1000000
+in_flow_delay = 0
+lmtp_destination_concurrency_limit = 20
+`
+
+// door is a service of master.cf with settings of its own.
+func door(port string, settings ...string) string {
+	line := port + " inet n - n - - smtpd"
+	for _, s := range settings {
+		line += " -o { " + s + " }"
+	}
+	return line + "\n"
+}
+
+// serveDoors are the doors beside monitorPort, which every Postfix here has.
+func serveDoors() []string {
+	return []string{
+		door(enforcePort, "smtpd_milters = inet:"+enforceMilter),
+		door(submissionPort, "smtpd_milters = inet:"+enforceMilter, "smtpd_sasl_auth_enable = yes", "smtpd_sasl_type = dovecot",
+			"smtpd_sasl_path = inet:"+authServer, "smtpd_relay_restrictions = permit_sasl_authenticated, reject"),
+		door(clearPort, "smtpd_milters = inet:"+enforceMilter, "smtpd_sasl_auth_enable = yes", "smtpd_sasl_type = dovecot",
+			"smtpd_sasl_path = inet:"+authServer, "milter_connect_macros =", "milter_helo_macros =", "milter_mail_macros =",
+			"milter_rcpt_macros =", "milter_data_macros =", "milter_end_of_header_macros =", "milter_end_of_data_macros =",
+			"milter_unknown_command_macros ="),
+		"pickup unix n - n 60 1 pickup\n",
+	}
+}
+
+// serveBed is Postfix with waxseal serve as its filter, once in monitor and once in
+// enforce, in a signed world, and what comes out behind it.
+type serveBed struct {
+	world            *zonesign.World
+	bank             []dkim.Key // of the bank, by which its mail is signed
+	postfix          *postfix
+	monitor, enforce *served
+	came             chan arrival
+}
+
+// newServeBed starts all of it; the program is in file. Postfix may have further
+// doors.
+func newServeBed(t *testing.T, file string, doors ...string) *serveBed {
+	t.Helper()
+	addAddress(t, bankIP, strangerIP, trustedIP)
+	b := &serveBed{came: make(chan arrival, 100), bank: newKeys(t, "bank.signed", "rsa", "ed")}
+	ours := slices.Concat(newKeys(t, "out.signed", "rsa", "ed"), newKeys(t, "other.signed", "rsa"), newKeys(t, "own.out.signed", "rsa"))
+	zone := serveZone
+	for _, k := range append(ours, b.bank...) {
+		zone += k.KeyName() + ". TXT " + quoteString(keyRecord(t, k.Private)) + "\n"
+	}
+	var inner *zonesign.Signed
+	var anchor string
+	b.world, inner, anchor = newWorld(t, zone, "")
+	inner.Corrupt("_dmarc.forged.signed.", dns.TypeTXT)
+	b.world.Tamper = func(q resolver.Question, m *dns.Msg) *dns.Msg {
+		if strings.HasPrefix(q.Name, "_dmarc.down.") {
+			m.Rcode, m.Answer, m.Ns = dns.RcodeServerFailure, nil, nil
+		}
+		return m
+	}
+	server, err := zonefile.Serve(rootServer, b.world)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	config := serveConfig(t, ours, anchor)
+	b.monitor = startServe(t, file, monitorMilter, config)
+	b.enforce = startServe(t, file, enforceMilter, config+"[policy]\nmode = \"enforce\"\n")
+	b.serveFinal(t)
+	serveAuth(t, authServer)
+	ca := newAuthority(t, "authority")
+	writeChain(t, ca, ca.issue(t, certificateFor("mx.rcpt.signed")))
+	b.postfix = startPostfix(t, servePostfix, append(serveDoors(), doors...)...)
+	return b
+}
+
+// newKeys makes keys for a domain; each selector begins with its algorithm.
+func newKeys(t *testing.T, name domain.Name, selectors ...string) []dkim.Key {
+	t.Helper()
+	var keys []dkim.Key
+	for _, s := range selectors {
+		var private crypto.Signer
+		var err error
+		if strings.HasPrefix(s, "ed") {
+			_, private, err = ed25519.GenerateKey(rand.Reader)
+		} else {
+			private, err = rsa.GenerateKey(rand.Reader, 2048)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, dkim.Key{Domain: name, Selector: s, Private: private})
+	}
+	return keys
+}
+
+// serveConfig is the configuration of waxseal serve without its policy.
+func serveConfig(t *testing.T, ours []dkim.Key, anchor string) string {
+	t.Helper()
+	dir := t.TempDir()
+	write(t, dir+"/anchor", anchor)
+	config := fmt.Sprintf(`hostname = "mx.rcpt.signed"
+[dns]
+servers = [%q]
+dnssec = "require"
+trust_anchor = %q
+[milter]
+listen = "LISTEN"
+trusted_networks = ["127.0.0.0/8", %q]
+`, rootServer, dir+"/anchor", trustedIP+"/32")
+	for _, k := range ours {
+		file := dir + "/" + string(k.Domain) + "." + k.Selector
+		write(t, file, privatePEM(t, k))
+		config += fmt.Sprintf("[[domain]]\nname = %q\nselector = %q\nkey = %q\n", k.Domain, k.Selector, file)
+	}
+	return config
+}
