@@ -50,8 +50,10 @@ mx.rcpt.signed. A 127.0.0.1
 const (
 	monitorPort    = "25"
 	enforcePort    = "26"
-	submissionPort = "587" // SASL
-	clearPort      = "27"  // enforce, and Postfix gives no macros
+	submissionPort = "587"            // SASL
+	clearPort      = "27"             // Postfix is told to give no macros
+	mutePort       = "28"             // the same, in version 2 of the protocol
+	deadMilter     = "127.0.0.1:8890" // nobody listens there
 	monitorMilter  = "127.0.0.1:8891"
 	enforceMilter  = "127.0.0.1:8892"
 	authServer     = "127.0.0.1:8893"
@@ -72,8 +74,6 @@ internal_mail_filter_classes = bounce
 milter_default_action = tempfail
 message_size_limit = 120000000
 mailbox_size_limit = 0
-line_length_limit = 2048
-header_size_limit = 1000000
 in_flow_delay = 0
 lmtp_destination_concurrency_limit = 20
 `
@@ -89,14 +89,19 @@ func door(port string, settings ...string) string {
 
 // serveDoors are the doors beside monitorPort, which every Postfix here has.
 func serveDoors() []string {
+	sasl := []string{
+		"smtpd_milters = inet:" + enforceMilter, "smtpd_sasl_auth_enable = yes", "smtpd_sasl_type = dovecot",
+		"smtpd_sasl_path = inet:" + authServer,
+	}
+	silent := sasl
+	for _, stage := range strings.Fields("connect helo mail rcpt data end_of_header end_of_data unknown_command") {
+		silent = append(silent, "milter_"+stage+"_macros =")
+	}
 	return []string{
 		door(enforcePort, "smtpd_milters = inet:"+enforceMilter),
-		door(submissionPort, "smtpd_milters = inet:"+enforceMilter, "smtpd_sasl_auth_enable = yes", "smtpd_sasl_type = dovecot",
-			"smtpd_sasl_path = inet:"+authServer, "smtpd_relay_restrictions = permit_sasl_authenticated, reject"),
-		door(clearPort, "smtpd_milters = inet:"+enforceMilter, "smtpd_sasl_auth_enable = yes", "smtpd_sasl_type = dovecot",
-			"smtpd_sasl_path = inet:"+authServer, "milter_connect_macros =", "milter_helo_macros =", "milter_mail_macros =",
-			"milter_rcpt_macros =", "milter_data_macros =", "milter_end_of_header_macros =", "milter_end_of_data_macros =",
-			"milter_unknown_command_macros ="),
+		door(submissionPort, append(sasl, "smtpd_relay_restrictions = permit_sasl_authenticated, reject")...),
+		door(clearPort, silent...),
+		door(mutePort, append(silent, "milter_protocol = 2")...),
 		"pickup unix n - n 60 1 pickup\n",
 	}
 }
@@ -109,6 +114,8 @@ type serveBed struct {
 	postfix          *postfix
 	monitor, enforce *served
 	came             chan arrival
+	opendkim         *milterClient // verify what came
+	dkimpy           *dkimpy
 }
 
 // newServeBed starts all of it; the program is in file. Postfix may have further
@@ -140,6 +147,7 @@ func newServeBed(t *testing.T, file string, doors ...string) *serveBed {
 	config := serveConfig(t, ours, anchor)
 	b.monitor = startServe(t, file, monitorMilter, config)
 	b.enforce = startServe(t, file, enforceMilter, config+"[policy]\nmode = \"enforce\"\n")
+	b.opendkim, b.dkimpy = openDKIMVerifier(t, b.world), startDKIMPy(t, b.world)
 	b.serveFinal(t)
 	serveAuth(t, authServer)
 	ca := newAuthority(t, "authority")

@@ -93,8 +93,13 @@ func (k *talker) envelope(from string, to ...string) {
 func (k *talker) data(text string) string {
 	k.t.Helper()
 	k.must("354", "DATA")
-	k.write(strings.TrimPrefix(strings.ReplaceAll("\r\n"+text, "\r\n.", "\r\n.."), "\r\n") + ".\r\n")
+	k.write(stuffed(text) + ".\r\n")
 	return k.reply()
+}
+
+// stuffed doubles the dots at the beginning of lines (RFC 5321, Section 4.5.2).
+func stuffed(text string) string {
+	return strings.TrimPrefix(strings.ReplaceAll("\r\n"+text, "\r\n.", "\r\n.."), "\r\n")
 }
 
 // send sends a message to ann and returns the reply to its end.

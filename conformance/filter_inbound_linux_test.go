@@ -157,7 +157,6 @@ func TestFilterInbound(t *testing.T) {
 	if b == nil {
 		return
 	}
-	opendkim, dkimpy := openDKIMVerifier(t, b.world), startDKIMPy(t, b.world)
 	for _, row := range b.inboundRows(t) {
 		want := row.rest
 		if want == "" {
@@ -177,9 +176,7 @@ func TestFilterInbound(t *testing.T) {
 			same(t, "results", results, row.results)
 			same(t, "rest", rest, want)
 			if row.signed {
-				pass := verdicts{"rsa": "pass", "ed": "pass"}
-				same(t, "OpenDKIM", openDKIMVerdicts(t, opendkim, text), pass)
-				same(t, "dkimpy", dkimpy.verify(t, text), pass)
+				b.elsewhere(t, text, "bank.signed/rsa bank.signed/ed")
 			}
 		}
 		t.Run(row.name+"/monitor", func(t *testing.T) { check(t, monitorPort, row.monitor, false) })
