@@ -63,7 +63,7 @@ func (s *site) hand(f *filter, client, user, to, text string) *milter.Answer {
 		Client: milter.Client{Addr: netip.MustParseAddr(client), Helo: "client.example"},
 		From:   "joe@bank.example", To: []string{to}, Macros: new(milter.Macros), Header: h,
 	}
-	m.Macros.Set('M', "{auth_authen}", user, "i", "Q1")
+	m.Macros.Set('M', "{auth_authen}", user, "i", "Q1", "{tls_version}", "TLSv1.3")
 	tx, a := f.Begin(s.t.Context(), m)
 	if tx == nil {
 		return a
@@ -192,7 +192,7 @@ func TestLogLine(t *testing.T) {
 		t.Fatalf("%v: %s", err, s.log.Bytes())
 	}
 	for key, want := range map[string]any{
-		"msg": "checked", "queue_id": "Q1", "client": "203.0.113.9", "spf": "fail", "dmarc": "fail",
+		"msg": "checked", "queue_id": "Q1", "client": "203.0.113.9", "tls": "TLSv1.3", "spf": "fail", "dmarc": "fail",
 		"action": string(inbound.Accept), "would": string(inbound.Reject),
 	} {
 		if got[key] != want {

@@ -111,7 +111,7 @@ func (t *ours) End(context.Context) *milter.Answer {
 		return a
 	}
 	t.log.Info("signed", "queue_id", t.m.QueueID(), "client", t.m.Client.Addr.String(), "mail_from", t.m.From,
-		"user", t.m.AuthUser(), "signed", t.signing != nil, "sealed", set != nil)
+		"user", t.m.AuthUser(), "tls", t.m.TLSVersion(), "signed", t.signing != nil, "sealed", set != nil)
 	return a
 }
 

@@ -176,7 +176,7 @@ func (t *check) report(v *inbound.Verdict, d inbound.Decision) {
 	}
 	client := t.env.RemoteAddr.String()
 	args := []any{
-		"queue_id", t.m.QueueID(), "client", client, "helo", t.env.Helo, "mail_from", t.m.From,
+		"queue_id", t.m.QueueID(), "client", client, "helo", t.env.Helo, "tls", t.m.TLSVersion(), "mail_from", t.m.From,
 		"from", string(v.DMARC.From), "spf", string(v.SPF.Result), "dkim", dkims, "arc", string(v.ARC.Result),
 		"dmarc", string(v.DMARC.Result), "action", string(d.Action), "would", string(d.Would), "reason", v.DMARC.Reason,
 		"findings", ids, "ms", time.Since(t.begin).Milliseconds(),
