@@ -60,7 +60,8 @@ const (
 )
 
 // servePostfix are the settings of Postfix beside the daemon.
-const servePostfix = `relay_domains = rcpt.signed
+const servePostfix = `inet_protocols = all
+relay_domains = rcpt.signed
 smtpd_peername_lookup = no
 smtpd_recipient_restrictions = check_recipient_access inline:{{nobody@rcpt.signed = 550 5.1.1 nobody here}}
 smtpd_authorized_xclient_hosts = ` + trustedIP + `

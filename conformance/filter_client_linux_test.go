@@ -97,9 +97,10 @@ func (k *talker) data(text string) string {
 	return k.reply()
 }
 
-// stuffed doubles the dots at the beginning of lines (RFC 5321, Section 4.5.2).
+// stuffed doubles the dots at the beginning of lines (RFC 5321, Section 4.5.2),
+// also of those that only Postfix takes for lines.
 func stuffed(text string) string {
-	return strings.TrimPrefix(strings.ReplaceAll("\r\n"+text, "\r\n.", "\r\n.."), "\r\n")
+	return strings.TrimPrefix(strings.ReplaceAll("\n"+text, "\n.", "\n.."), "\n")
 }
 
 // send sends a message to ann and returns the reply to its end.
@@ -129,4 +130,20 @@ func queued(t *testing.T, reply string) string {
 		t.Fatalf("not queued: %q", reply)
 	}
 	return id
+}
+
+// sameText compares long texts and shows where they part.
+func sameText(t *testing.T, what, got, want string) {
+	t.Helper()
+	if got == want {
+		return
+	}
+	const around = 300
+	at := 0
+	for at < min(len(got), len(want)) && got[at] == want[at] {
+		at++
+	}
+	from := max(0, at-around)
+	t.Errorf("%s: %d bytes, want %d, other from byte %d on\n got %q\nwant %q", what, len(got), len(want), at,
+		got[from:min(len(got), at+around)], want[from:min(len(want), at+around)])
 }

@@ -107,7 +107,7 @@ func TestFilterOutbound(t *testing.T) {
 			got := b.next(t).Text
 			as, rest := signatures(t, got)
 			same(t, "signatures", as, row.signatures)
-			same(t, "rest", rest, text)
+			sameText(t, "rest", rest, text)
 			b.elsewhere(t, got, as)
 		})
 	}
