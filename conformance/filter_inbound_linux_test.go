@@ -137,7 +137,8 @@ func (b *serveBed) inboundRows(t *testing.T) []inboundRow {
 // top, above the Received field of Postfix, and the rest as it was sent.
 func opened(t *testing.T, text string) (results, rest string) {
 	t.Helper()
-	h := readMessage(t, text).Header
+	const enough = 64 << 10 // a header may be over the limits
+	h := readMessage(t, text[:min(len(text), enough)]).Header
 	ours := authres.Find(h, serveID)
 	if len(ours) != 1 || len(h.Fields) < 2 || !h.Fields[0].Is(authres.FieldName) || !h.Fields[1].Is("Received") {
 		t.Fatalf("delivered with %d fields of ours, not on top and above Received:\n%.2000s", len(ours), text)

@@ -97,7 +97,7 @@ func (s *served) line(t *testing.T, queueID string) map[string]any {
 // in bytes (proc(5)).
 func (s *served) memory(t *testing.T) (now, most int) {
 	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	text, err := os.ReadFile(s.proc("status"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,3 +107,6 @@ func (s *served) memory(t *testing.T) (now, most int) {
 	}
 	return now << 10, most << 10
 }
+
+// proc is a file of proc(5) about the process.
+func (s *served) proc(name string) string { return fmt.Sprintf("/proc/%d/%s", s.cmd.Process.Pid, name) }
