@@ -163,7 +163,7 @@ func TestHeaderBytes(t *testing.T) {
 		{"empty", postfix, "Subject", "", "Subject:\r\n"},
 		{"bare-cr", postfix, "Subject", " a\rFrom: b", "Subject: a\rFrom: b\r\n"},
 		{"eaten", sendmail, "Subject", "x", "Subject: x\r\n"},
-		{"eaten-one-of-two", sendmail, "Subject", " x", "Subject: x\r\n"},
+		{"eaten-one-of-two", sendmail, "Subject", " x", "Subject:  x\r\n"},
 		{"tab-stays", sendmail, "Subject", "\tx", "Subject:\tx\r\n"},
 		{"fold-first", sendmail, "Subject", "\n x", "Subject:\r\n x\r\n"},
 	} {

@@ -90,9 +90,9 @@ func appendField(dst, name, value []byte, spaceKept bool) ([]byte, bool) {
 		return dst, false
 	}
 	dst = append(append(dst, name...), ':')
-	// Without leadingSpace the mail server has eaten one space. It has not where
-	// other white space comes first.
-	if !spaceKept && (len(value) == 0 || !ascii.IsFWS(value[0])) {
+	// Without leadingSpace the mail server has eaten one space if there was one, and
+	// no tab: a value that begins with a space had two.
+	if !spaceKept && (len(value) == 0 || value[0] == ' ' || !ascii.IsFWS(value[0])) {
 		dst = append(dst, ' ')
 	}
 	for {
