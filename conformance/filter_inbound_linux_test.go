@@ -29,6 +29,8 @@ const forgeries = "Authentication-Results: mx.rcpt.signed; dmarc=pass header.fro
 	"Authentication-Results: mx.(x)rcpt.signed; dmarc=pass\r\n|" +
 	"Authentication-Results: mx.rcpt.signed 7 ; none\r\n|" +
 	"Authentication-Results:mx.rcpt.signed;dmarc=pass\r\n|" +
+	"Authentication-Results : mx.rcpt.signed; dmarc=pass\r\n|" +
+	"Authentication-Results\t : mx.rcpt.signed; dmarc=pass\r\n|" +
 	"Authentication-Results:  \t mx.rcpt.signed\r\n"
 
 // honest are of others, or of no kind that a reader believes.
