@@ -117,10 +117,28 @@ func TestFilterOutbound(t *testing.T) {
 		k.must("250", "MAIL FROM:<ann@out.signed>")
 		k.must("554 5.7.1", "RCPT TO:<ann@rcpt.signed>")
 	})
+	t.Run("user-over-tls", b.sendsOverTLS)
 	t.Run("utf8", b.sendsUTF8)
 	t.Run("sendmail", b.sendsLocally)
 	t.Run("bounce", b.sendsBounce)
 	b.nothing(t)
+}
+
+// sendsOverTLS says who has authenticated, for each message of a connection and for
+// no other one.
+func (b *serveBed) sendsOverTLS(t *testing.T) {
+	k := talk(t, strangerIP, submissionPort)
+	k.startTLS()
+	k.authenticate("ann")
+	for range 2 {
+		line := b.enforce.line(t, queued(t, k.send("ann@out.signed", letter("ann@out.signed", "", "hello\r\n"))))
+		same(t, "logged", []any{line["msg"], line["user"], line["tls"]}, []any{"signed", "ann", "TLSv1.3"})
+		as, _ := signatures(t, b.next(t).Text)
+		same(t, "signatures", as, "out.signed/rsa out.signed/ed")
+	}
+	line := b.enforce.line(t, queued(t, talk(t, bankIP, enforcePort).send("ann@bank.signed", b.genuine(t))))
+	same(t, "logged", []any{line["msg"], line["user"], line["tls"]}, []any{"checked", nil, ""})
+	b.next(t)
 }
 
 // sendsUTF8 has an author and a subject that need SMTPUTF8 (RFC 6531).
