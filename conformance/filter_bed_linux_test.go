@@ -23,6 +23,8 @@ const (
 	bankIP     = "192.0.2.1"   // mail server of bank.signed
 	strangerIP = "203.0.113.9" // nobody's
 	trustedIP  = "10.9.8.7"    // in our trusted network
+	gatewayIP  = "10.9.8.6"    // passes on what it gets from outside
+	listIP     = "10.9.8.5"    // sends on what it gets from us
 )
 
 // serveZone is signed.: the bank is genuine, out.signed and other.signed are ours.
@@ -50,9 +52,12 @@ mx.rcpt.signed. A 127.0.0.1
 const (
 	monitorPort    = "25"
 	enforcePort    = "26"
-	submissionPort = "587"            // SASL
-	clearPort      = "27"             // Postfix is told to give no macros
-	mutePort       = "28"             // the same, in version 2 of the protocol
+	submissionPort = "587" // SASL
+	clearPort      = "27"  // Postfix is told to give no macros
+	mutePort       = "28"  // the same, in version 2 of the protocol
+	barePort       = "30"  // no filter
+	everyPort      = "29"  // a filter with everything that can be configured
+	everyMilter    = "127.0.0.1:8894"
 	deadMilter     = "127.0.0.1:8890" // nobody listens there
 	monitorMilter  = "127.0.0.1:8891"
 	enforceMilter  = "127.0.0.1:8892"
@@ -101,6 +106,7 @@ func serveDoors() []string {
 	return []string{
 		door(enforcePort, "smtpd_milters = inet:"+enforceMilter),
 		door(submissionPort, append(sasl, "smtpd_relay_restrictions = permit_sasl_authenticated, reject")...),
+		door(barePort, "smtpd_milters ="),
 		door(clearPort, silent...),
 		door(mutePort, append(silent, "milter_protocol = 2")...),
 		"pickup unix n - n 60 1 pickup\n",
@@ -111,7 +117,9 @@ func serveDoors() []string {
 // enforce, in a signed world, and what comes out behind it.
 type serveBed struct {
 	world            *zonesign.World
-	bank             []dkim.Key // of the bank, by which its mail is signed
+	bank             []dkim.Key // by which the bank signs its mail
+	seal             dkim.Key   // by which we could seal
+	program, config  string     // the program, and its configuration without a policy
 	postfix          *postfix
 	monitor, enforce *served
 	came             chan arrival
@@ -123,11 +131,12 @@ type serveBed struct {
 // doors.
 func newServeBed(t *testing.T, file string, doors ...string) *serveBed {
 	t.Helper()
-	addAddress(t, bankIP, strangerIP, trustedIP)
-	b := &serveBed{came: make(chan arrival, 100), bank: newKeys(t, "bank.signed", "rsa", "ed")}
+	addAddress(t, bankIP, strangerIP, trustedIP, gatewayIP, listIP)
+	b := &serveBed{program: file, came: make(chan arrival, 100), bank: newKeys(t, "bank.signed", "rsa", "ed")}
 	ours := slices.Concat(newKeys(t, "out.signed", "rsa", "ed"), newKeys(t, "other.signed", "rsa"), newKeys(t, "own.out.signed", "rsa"))
+	b.seal = newKeys(t, "rcpt.signed", "rsa")[0]
 	zone := serveZone
-	for _, k := range append(ours, b.bank...) {
+	for _, k := range slices.Concat(ours, b.bank, []dkim.Key{b.seal}) {
 		zone += k.KeyName() + ". TXT " + quoteString(keyRecord(t, k.Private)) + "\n"
 	}
 	var inner *zonesign.Signed
@@ -145,9 +154,9 @@ func newServeBed(t *testing.T, file string, doors ...string) *serveBed {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { server.Close() })
-	config := serveConfig(t, ours, anchor)
-	b.monitor = startServe(t, file, monitorMilter, config)
-	b.enforce = startServe(t, file, enforceMilter, config+"[policy]\nmode = \"enforce\"\n")
+	b.config = serveConfig(t, ours, anchor)
+	b.monitor = startServe(t, file, monitorMilter, b.config)
+	b.enforce = startServe(t, file, enforceMilter, b.config+"[policy]\nmode = \"enforce\"\n")
 	b.opendkim, b.dkimpy = openDKIMVerifier(t, b.world), startDKIMPy(t, b.world)
 	b.serveFinal(t)
 	serveAuth(t, authServer)

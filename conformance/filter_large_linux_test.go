@@ -49,6 +49,10 @@ func TestFilterLarge(t *testing.T) {
 			results: "dkim=permerror arc=fail dmarc=permerror", refused: "552 5.3.4 the header is over a limit: header too large",
 		},
 		{
+			name: "forged-too-many", fields: strings.Repeat("Authentication-Results: mx.rcpt.signed; dmarc=pass\r\n", 501),
+			refused: "552 5.3.4 the header is over a limit: results in this server's name",
+		},
+		{
 			// Postfix goes through the header for each field that it is to delete.
 			name: "forged-below-many", fields: strings.Repeat("X-Field: something\r\n", 98_000) + strings.Repeat("Authentication-Results: mx.rcpt.signed; dmarc=pass\r\n", 100),
 			gone: "Authentication-Results: mx.rcpt.signed; dmarc=pass\r\n", results: "dkim=pass dkim=pass arc=none dmarc=pass",

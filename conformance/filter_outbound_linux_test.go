@@ -117,11 +117,36 @@ func TestFilterOutbound(t *testing.T) {
 		k.must("250", "MAIL FROM:<ann@out.signed>")
 		k.must("554 5.7.1", "RCPT TO:<ann@rcpt.signed>")
 	})
+	t.Run("results-in-our-name", b.sendsResults)
 	t.Run("user-over-tls", b.sendsOverTLS)
 	t.Run("utf8", b.sendsUTF8)
 	t.Run("sendmail", b.sendsLocally)
 	t.Run("bounce", b.sendsBounce)
 	b.nothing(t)
+}
+
+// sendsResults has results in our name in mail of ours. A user's are taken out. What a
+// host of ours sends has been judged, so it has come from outside: it is not signed.
+func (b *serveBed) sendsResults(t *testing.T) {
+	forged, kept := interleaved()
+	text := letter("ann@out.signed", "", "hello\r\n")
+	// Postfix takes away the white space before a colon.
+	seen := strings.NewReplacer(" : ", ": ", "\t : ", ": ").Replace(forged)
+	for _, row := range []struct{ name, client, port, user, rest, signatures string }{
+		{"user", strangerIP, submissionPort, "ann", kept + text, "out.signed/rsa out.signed/ed"},
+		{"host", trustedIP, enforcePort, "", seen + text, ""},
+	} {
+		k := talk(t, row.client, row.port)
+		if row.user != "" {
+			k.authenticate(row.user)
+		}
+		k.send("ann@out.signed", forged+text)
+		got := b.next(t).Text
+		as, rest := signatures(t, got)
+		same(t, row.name+": signatures", as, row.signatures)
+		sameText(t, row.name+": rest", rest, row.rest)
+		b.elsewhere(t, got, as)
+	}
 }
 
 // sendsOverTLS says who has authenticated, for each message of a connection and for

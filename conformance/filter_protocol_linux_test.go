@@ -17,10 +17,7 @@ const versionPort = "200"
 // the port 2101 on, and no filter behind it.
 var defaultActions = [...]string{"accept", "tempfail", "reject", "quarantine"}
 
-const (
-	actionPort = "210"
-	acceptPort = "2101"
-)
+const actionPort = "210"
 
 // protocolDoors are doors at which Postfix speaks to the filter in other ways.
 func protocolDoors() []string {
