@@ -37,9 +37,9 @@ others and signs what is ours, and a map of TLS policies (socketmap) for what
 Postfix sends. It can be the host of your MTA-STS policies too. Everything is in
 one TOML file; waxseal config explain shows every key with its default.
 
-A first install refuses nothing: with mode = "monitor", the default, results are
-written into the messages and the log, and what enforcing would have done is
-logged with them.
+A first install refuses nothing but headers over a limit (100,000 fields or 8 MiB):
+with mode = "monitor", the default, results are written into the messages and the
+log, and what enforcing would have done is logged with them.
 
 SIGHUP reads the file again; if anything is wrong with it, the old configuration
 stays in force and the log says why. SIGTERM lets the messages under way finish.

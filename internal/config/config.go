@@ -52,7 +52,7 @@ type DNS struct {
 
 // Policy is what is made of results.
 type Policy struct {
-	Mode      Mode      `toml:"mode" doc:"monitor: refuse nothing, only write results; enforce: refuse what the controls below say"`
+	Mode      Mode      `toml:"mode" doc:"monitor: refuse nothing but headers over a limit, only write results; enforce: refuse what the controls below say"`
 	SPF       Mode      `toml:"spf" doc:"enforce: refuse on SPF fail whatever DMARC says; monitor by default, also under mode = enforce"`
 	DMARC     Mode      `toml:"dmarc" doc:"enforce: do what the author's domain asks for; that of mode by default"`
 	TempError TempError `toml:"temperror" doc:"when an enforced control cannot be evaluated now: tempfail, or accept"`

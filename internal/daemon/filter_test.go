@@ -158,23 +158,32 @@ func TestFilter(t *testing.T) {
 	}
 }
 
+// TestHeaderLimit holds that nothing passes of which the filter has seen only a part:
+// in the other part could be results in our name.
 func TestHeaderLimit(t *testing.T) {
 	for _, row := range []struct {
-		name, config string
-		want         milter.Action
+		name, config, client, user string
+		want                       milter.Action
 	}{
-		{"monitor", "", milter.Accept},
-		{"enforce", "[policy]\nmode = \"enforce\"\n", milter.Reject},
+		{"monitor", "", "203.0.113.9", "", milter.Reject},
+		{"enforce", "[policy]\nmode = \"enforce\"\n", "203.0.113.9", "", milter.Reject},
+		{"relay", "", "10.0.0.1", "", milter.Reject},
+		{"user", "", "203.0.113.9", "ann", milter.Reject},
+		{"trusted-network", "", "127.0.0.1", "", milter.Accept}, // its results are ours
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			f := newSite(t, row.config).filter()
 			m := &milter.Message{
-				Client: milter.Client{Addr: netip.MustParseAddr("203.0.113.9")}, Header: new(message.Header),
+				Client: milter.Client{Addr: netip.MustParseAddr(row.client)}, Header: new(message.Header), Macros: new(milter.Macros),
 				Limit: &message.Error{Reason: message.TooManyFields, Limit: 1, Field: 2},
 			}
+			m.Macros.Set('M', "{auth_authen}", row.user)
 			tx, a := f.Begin(t.Context(), m)
 			if tx != nil {
 				a = tx.End(t.Context())
+			}
+			if a == nil {
+				a = new(milter.Answer)
 			}
 			if a.Action != row.want {
 				t.Errorf("got %v, want %v", a, row.want)

@@ -28,6 +28,9 @@ type ours struct {
 // beginOurs signs a message whose author has a key, seals one that is passed on,
 // and lets others pass.
 func (f *filter) beginOurs(ctx context.Context, s *state, m *milter.Message) (milter.Transaction, *milter.Answer) {
+	if m.Limit != nil && m.AuthUser() != "" {
+		return nil, f.overLimit(m, string(m.Limit.Reason), m.Limit.Error())
+	}
 	if m.Limit != nil {
 		f.passed(m, m.Limit.Error())
 		return nil, nil

@@ -40,10 +40,6 @@ func envelope(m *milter.Message) inbound.Envelope {
 // from.
 func behindRelay(s *state, m *milter.Message) inbound.Envelope {
 	env := inbound.Envelope{MailFrom: m.From, RcptTo: m.To}
-	if m.Limit != nil {
-		env.Unknown = "the header is over a limit, and the client in front of the relay stands there"
-		return env
-	}
 	trace, err := m.Header.TraceBehind(s.relays)
 	env.RemoteAddr, env.Helo = trace.IP, trace.Helo
 	if !trace.IP.IsValid() {
@@ -53,16 +49,12 @@ func behindRelay(s *state, m *milter.Message) inbound.Envelope {
 }
 
 func (f *filter) beginCheck(ctx context.Context, s *state, m *milter.Message, env inbound.Envelope) (milter.Transaction, *milter.Answer) {
-	if m.Limit != nil && s.policy.DMARC == inbound.Enforce {
+	if m.Limit != nil {
 		return nil, f.overLimit(m, string(m.Limit.Reason), m.Limit.Error())
 	}
 	t := &check{filter: f, state: s, m: m, env: env, begin: time.Now(), remove: s.forged(m.Header)}
 	if len(t.remove) > maxForged {
 		return nil, f.tooManyForged(m, len(t.remove))
-	}
-	if m.Limit != nil {
-		t.session = s.checker.BeginUnreadable(ctx, env, m.Header, m.Limit)
-		return t, nil
 	}
 	t.session = s.checker.Begin(ctx, env, m.Header)
 	if s.sealer != nil && s.config.ARC.Seals(m.To) {
@@ -75,7 +67,9 @@ func (f *filter) beginCheck(ctx context.Context, s *state, m *milter.Message, en
 	return t, nil
 }
 
-// overLimit refuses a message in whose header nobody would find his way.
+// overLimit refuses a message in whose header nobody would find his way, in every
+// mode: what claims to be our word in the part that was not read could not be taken
+// out.
 func (f *filter) overLimit(m *milter.Message, short, why string) *milter.Answer {
 	f.log.Info("refused", "queue_id", m.QueueID(), "client", m.Client.Addr.String(), "mail_from", m.From, "reason", why)
 	return &milter.Answer{Action: milter.Reject, Code: 552, Enhanced: "5.3.4", Text: "the header is over a limit: " + short}
