@@ -49,7 +49,7 @@ func TestFilterLarge(t *testing.T) {
 			refused: "552 5.3.4 the header is over a limit: header too large",
 		},
 		{
-			name: "forged-too-many", fields: strings.Repeat("Authentication-Results: mx.rcpt.signed; dmarc=pass\r\n", 501),
+			name: "forged-too-many", fields: strings.Repeat("Authentication-Results: mx.rcpt.signed; dmarc=pass\r\n", 101),
 			refused: "552 5.3.4 the header is over a limit: results in this server's name",
 		},
 		{
