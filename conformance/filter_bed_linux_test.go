@@ -113,26 +113,26 @@ func serveDoors() []string {
 	}
 }
 
-// serveBed is Postfix with waxseal serve as its filter, once in monitor and once in
+// filterBed is Postfix with waxseal serve as its filter, once in monitor and once in
 // enforce, in a signed world, and what comes out behind it.
-type serveBed struct {
+type filterBed struct {
 	world            *zonesign.World
 	bank             []dkim.Key // by which the bank signs its mail
 	seal             dkim.Key   // by which we could seal
 	program, config  string     // the program, and its configuration without a policy
 	postfix          *postfix
-	monitor, enforce *served
+	monitor, enforce *serving
 	came             chan arrival
 	opendkim         *milterClient // verify what came
 	dkimpy           *dkimpy
 }
 
-// newServeBed starts all of it; the program is in file. Postfix may have further
+// newFilterBed starts all of it; the program is in file. Postfix may have further
 // doors.
-func newServeBed(t *testing.T, file string, doors ...string) *serveBed {
+func newFilterBed(t *testing.T, file string, doors ...string) *filterBed {
 	t.Helper()
 	addAddress(t, bankIP, strangerIP, trustedIP, gatewayIP, listIP)
-	b := &serveBed{program: file, came: make(chan arrival, 100), bank: newKeys(t, "bank.signed", "rsa", "ed")}
+	b := &filterBed{program: file, came: make(chan arrival, 100), bank: newKeys(t, "bank.signed", "rsa", "ed")}
 	ours := slices.Concat(newKeys(t, "out.signed", "rsa", "ed"), newKeys(t, "other.signed", "rsa"), newKeys(t, "own.out.signed", "rsa"))
 	b.seal = newKeys(t, "rcpt.signed", "rsa")[0]
 	zone := serveZone
@@ -155,8 +155,8 @@ func newServeBed(t *testing.T, file string, doors ...string) *serveBed {
 	}
 	t.Cleanup(func() { server.Close() })
 	b.config = serveConfig(t, ours, anchor)
-	b.monitor = startServe(t, file, monitorMilter, b.config)
-	b.enforce = startServe(t, file, enforceMilter, b.config+"[policy]\nmode = \"enforce\"\n")
+	b.monitor = startListening(t, file, monitorMilter, b.config)
+	b.enforce = startListening(t, file, enforceMilter, b.config+"[policy]\nmode = \"enforce\"\n")
 	b.opendkim, b.dkimpy = openDKIMVerifier(t, b.world), startDKIMPy(t, b.world)
 	b.serveFinal(t)
 	serveAuth(t, authServer)

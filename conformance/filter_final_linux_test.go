@@ -18,7 +18,7 @@ type arrival struct {
 }
 
 // serveFinal takes what Postfix delivers. It refuses the local-part "gone".
-func (b *serveBed) serveFinal(t *testing.T) {
+func (b *filterBed) serveFinal(t *testing.T) {
 	t.Helper()
 	offers := smtp.DefaultExtensions()
 	offers.MaxSize = 0
@@ -61,7 +61,7 @@ func (a *arriving) Data(_ context.Context, message io.Reader) *smtp.Reply {
 func (a *arriving) Reset() {}
 
 // next returns the next message that is delivered.
-func (b *serveBed) next(t *testing.T) arrival {
+func (b *filterBed) next(t *testing.T) arrival {
 	t.Helper()
 	const patience = 60 * time.Second
 	select {
@@ -74,7 +74,7 @@ func (b *serveBed) next(t *testing.T) arrival {
 }
 
 // nothing fails the test if something was delivered that it did not wait for.
-func (b *serveBed) nothing(t *testing.T) {
+func (b *filterBed) nothing(t *testing.T) {
 	t.Helper()
 	select {
 	case a := <-b.came:

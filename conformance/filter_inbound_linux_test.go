@@ -63,7 +63,7 @@ type inboundRow struct {
 	signed                         bool   // and verifies elsewhere
 }
 
-func (b *serveBed) inboundRows(t *testing.T) []inboundRow {
+func (b *filterBed) inboundRows(t *testing.T) []inboundRow {
 	t.Helper()
 	const ok = "250 2.0.0 Ok: queued as "
 	bank := sign(t, &dkim.Signer{Keys: b.bank}, letter("boss@bank.signed", "", "hello\r\n"))
@@ -156,7 +156,7 @@ func opened(t *testing.T, text string) (results, rest string) {
 // TestFilterInbound sends genuine and forged mail through Postfix to waxseal serve
 // in monitor and in enforce, and looks at what comes out behind it.
 func TestFilterInbound(t *testing.T) {
-	b := serveAlone(t)
+	b := filterAlone(t)
 	if b == nil {
 		return
 	}
@@ -189,7 +189,7 @@ func TestFilterInbound(t *testing.T) {
 }
 
 // release lets a message out of the queue in which quarantine has put it.
-func (b *serveBed) release(t *testing.T, id string) {
+func (b *filterBed) release(t *testing.T, id string) {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join("/var/spool/postfix/hold", id)); err != nil {
 		t.Fatalf("not held: %v", err)

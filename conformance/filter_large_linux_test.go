@@ -22,7 +22,7 @@ func TestFilterLarge(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: sends hundreds of megabytes")
 	}
-	b := serveAlone(t)
+	b := filterAlone(t)
 	if b == nil {
 		return
 	}
@@ -63,10 +63,9 @@ func TestFilterLarge(t *testing.T) {
 		if row.gone != "" {
 			want = strings.ReplaceAll(text, row.gone, "")
 		}
-		send := func(t *testing.T, port string, s *served) {
-			before := s.settle(t)
-			reply := talk(t, bankIP, port).send("joe@bank.signed", text)
-			s.grown(t, before, growthOfHeader)
+		send := func(t *testing.T, port string, s *serving) {
+			var reply string
+			s.costs(t, growthOfHeader, func() { reply = talk(t, bankIP, port).send("joe@bank.signed", text) })
 			if row.refused != "" {
 				same(t, "reply", reply, row.refused)
 				return
@@ -89,22 +88,22 @@ func largeBody() string {
 }
 
 // largeBodies sends four, two at a time.
-func (b *serveBed) largeBodies(t *testing.T) {
+func (b *filterBed) largeBodies(t *testing.T) {
 	text := sign(t, &dkim.Signer{Keys: b.bank}, letter("boss@bank.signed", "", largeBody()))
-	before := b.enforce.settle(t)
-	var wg sync.WaitGroup
-	for range 2 {
-		k := talk(t, bankIP, enforcePort)
-		wg.Go(func() {
-			for range 2 {
-				if r := k.send("joe@bank.signed", text); r[0] != '2' {
-					t.Error(r)
+	b.enforce.costs(t, growthOfBodies, func() {
+		var wg sync.WaitGroup
+		for range 2 {
+			k := talk(t, bankIP, enforcePort)
+			wg.Go(func() {
+				for range 2 {
+					if r := k.send("joe@bank.signed", text); r[0] != '2' {
+						t.Error(r)
+					}
 				}
-			}
-		})
-	}
-	wg.Wait()
-	b.enforce.grown(t, before, growthOfBodies)
+			})
+		}
+		wg.Wait()
+	})
 	for range 4 {
 		results, rest := opened(t, b.next(t).Text)
 		same(t, "results", results, "spf=pass spf=pass dkim=pass dkim=pass arc=none dmarc=pass")
@@ -112,32 +111,12 @@ func (b *serveBed) largeBodies(t *testing.T) {
 	}
 }
 
-func (b *serveBed) signsLargeBody(t *testing.T) {
+func (b *filterBed) signsLargeBody(t *testing.T) {
 	text := letter("ann@out.signed", "", largeBody())
-	before := b.enforce.settle(t)
-	talk(t, trustedIP, enforcePort).send("ann@out.signed", text)
-	b.enforce.grown(t, before, growthOfBodies)
+	b.enforce.costs(t, growthOfBodies, func() { talk(t, trustedIP, enforcePort).send("ann@out.signed", text) })
 	got := b.next(t).Text
 	as, rest := signatures(t, got)
 	same(t, "signatures", as, "out.signed/rsa out.signed/ed")
 	sameText(t, "rest", rest, text)
 	same(t, "OpenDKIM", openDKIMVerdicts(t, b.opendkim, got), verdicts{"rsa": "pass", "ed": "pass"})
-}
-
-// settle returns the memory that the process has, and forgets its maximum (proc(5)).
-func (s *served) settle(t *testing.T) int {
-	t.Helper()
-	write(t, s.proc("clear_refs"), "5")
-	now, _ := s.memory(t)
-	return now
-}
-
-// grown holds that the process never had more since settle than it may.
-func (s *served) grown(t *testing.T, before, limit int) {
-	t.Helper()
-	_, most := s.memory(t)
-	if most-before > limit {
-		t.Errorf("memory grew by %d kB to %d kB, want at most %d kB", (most-before)>>10, most>>10, limit>>10)
-	}
-	t.Logf("memory: %d kB before, at most %d kB", before>>10, most>>10)
 }

@@ -13,7 +13,7 @@ type oddRow struct {
 	name, signed, sent string
 }
 
-func (b *serveBed) oddRows(t *testing.T) []oddRow {
+func (b *filterBed) oddRows(t *testing.T) []oddRow {
 	t.Helper()
 	strict := func(text string) string {
 		return sign(t, &dkim.Signer{Keys: b.bank, Header: dkim.Simple, Body: dkim.Simple}, text)
@@ -47,7 +47,7 @@ func largeField(size int) string {
 
 // cutsField has a field of 100 kB. Postfix cuts it, with a filter and without one;
 // what it lets the filter judge is what it delivers.
-func (b *serveBed) cutsField(t *testing.T) {
+func (b *filterBed) cutsField(t *testing.T) {
 	text := sign(t, &dkim.Signer{Keys: b.bank, Fields: []string{"From", "X-Large"}}, letter("boss@bank.signed", largeField(100_000), "hello\r\n"))
 	talk(t, bankIP, barePort).send("joe@bank.signed", text)
 	want := withoutTrace(b.next(t).Text)
@@ -60,7 +60,7 @@ func (b *serveBed) cutsField(t *testing.T) {
 }
 
 // receivesOdd sends the message twice on one connection.
-func (b *serveBed) receivesOdd(t *testing.T, row oddRow) {
+func (b *filterBed) receivesOdd(t *testing.T, row oddRow) {
 	sent := row.sent
 	if sent == "" {
 		sent = row.signed

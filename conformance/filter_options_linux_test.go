@@ -10,12 +10,12 @@ import (
 )
 
 // startEverything starts waxseal serve with all that adds or changes fields.
-func (b *serveBed) startEverything(t *testing.T) *served {
+func (b *filterBed) startEverything(t *testing.T) *serving {
 	t.Helper()
 	key := filepath.Join(t.TempDir(), "seal")
 	write(t, key, privatePEM(t, b.seal))
 	config := strings.Replace(b.config, "listen =", fmt.Sprintf("received_spf = true\ntrusted_relays = [%q]\nlisten =", gatewayIP+"/32"), 1)
-	return startServe(t, b.program, everyMilter, config+fmt.Sprintf(`[policy]
+	return startListening(t, b.program, everyMilter, config+fmt.Sprintf(`[policy]
 mode = "enforce"
 quarantine = "deliver"
 [arc]
@@ -49,7 +49,7 @@ func topFields(t *testing.T, text string) (names, rest string) {
 
 // TestFilterOptions has a filter that does what is asked for only by configuration.
 func TestFilterOptions(t *testing.T) {
-	b := serveAlone(t, door(everyPort, "smtpd_milters = inet:"+everyMilter))
+	b := filterAlone(t, door(everyPort, "smtpd_milters = inet:"+everyMilter))
 	if b == nil {
 		return
 	}
@@ -63,7 +63,7 @@ func TestFilterOptions(t *testing.T) {
 	b.nothing(t)
 }
 
-func (b *serveBed) writesReceivedSPF(t *testing.T) {
+func (b *filterBed) writesReceivedSPF(t *testing.T) {
 	text := b.genuine(t)
 	talk(t, bankIP, everyPort).send("joe@bank.signed", "Received-SPF: pass\r\n"+text)
 	got := b.next(t).Text
@@ -77,7 +77,7 @@ func (b *serveBed) writesReceivedSPF(t *testing.T) {
 	b.elsewhere(t, got, "bank.signed/rsa bank.signed/ed")
 }
 
-func (b *serveBed) writesFindings(t *testing.T) {
+func (b *filterBed) writesFindings(t *testing.T) {
 	text := letter("\"boss@bank.signed\" <joe@plain.signed>", "", "pay\r\n")
 	talk(t, strangerIP, everyPort).send("joe@plain.signed", "waxseal-findings: nothing\r\n"+text)
 	got := b.next(t).Text
@@ -87,7 +87,7 @@ func (b *serveBed) writesFindings(t *testing.T) {
 	same(t, "findings", string(readMessage(t, got).Header.Fields[2].Raw), "Waxseal-Findings: NAME-ADDR medium\r\n")
 }
 
-func (b *serveBed) deliversQuarantine(t *testing.T) {
+func (b *filterBed) deliversQuarantine(t *testing.T) {
 	text := letter("boss@mild.signed", "", "pay\r\n")
 	queued(t, talk(t, strangerIP, everyPort).send("joe@mild.signed", text))
 	got := b.next(t).Text
@@ -100,7 +100,7 @@ func (b *serveBed) deliversQuarantine(t *testing.T) {
 
 // looksBehindGateway passes on what a Postfix has received from outside: its field is
 // what tells the client.
-func (b *serveBed) looksBehindGateway(t *testing.T, s *served) {
+func (b *filterBed) looksBehindGateway(t *testing.T, s *serving) {
 	through := func(client, text string) string { // a gateway without a filter
 		t.Helper()
 		talk(t, client, barePort).send("joe@bank.signed", text)
@@ -132,7 +132,7 @@ func (b *serveBed) looksBehindGateway(t *testing.T, s *served) {
 	same(t, "ours", k.send("ann@out.signed", through(strangerIP, ours))[:10], "550 5.7.26")
 }
 
-func (b *serveBed) sealsForRecipient(t *testing.T) {
+func (b *filterBed) sealsForRecipient(t *testing.T) {
 	text := b.genuine(t)
 	k := talk(t, bankIP, everyPort)
 	k.envelope("joe@bank.signed", "list")
@@ -150,7 +150,7 @@ func (b *serveBed) sealsForRecipient(t *testing.T) {
 
 // sealsForList has a list on a host of ours change the subject of what came in and
 // send it on. The author's signature breaks; the seal says that it held.
-func (b *serveBed) sealsForList(t *testing.T) {
+func (b *filterBed) sealsForList(t *testing.T) {
 	text := sign(t, &dkim.Signer{Keys: b.bank}, letter("boss@bank.signed", "", "hello\r\n"))
 	for _, row := range []struct {
 		name, to string

@@ -71,7 +71,7 @@ func signatures(t *testing.T, text string) (all, rest string) {
 }
 
 // elsewhere holds that others verify the signatures that signatures has named.
-func (b *serveBed) elsewhere(t *testing.T, text, signatures string) {
+func (b *filterBed) elsewhere(t *testing.T, text, signatures string) {
 	t.Helper()
 	if signatures == "" {
 		return
@@ -88,7 +88,7 @@ func (b *serveBed) elsewhere(t *testing.T, text, signatures string) {
 // TestFilterOutbound sends mail of ours through Postfix: of users, of trusted
 // networks, from this host, and Postfix's own.
 func TestFilterOutbound(t *testing.T) {
-	b := serveAlone(t)
+	b := filterAlone(t)
 	if b == nil {
 		return
 	}
@@ -127,7 +127,7 @@ func TestFilterOutbound(t *testing.T) {
 
 // sendsResults has results in our name in mail of ours. A user's are taken out. What a
 // host of ours sends has been judged, so it has come from outside: it is not signed.
-func (b *serveBed) sendsResults(t *testing.T) {
+func (b *filterBed) sendsResults(t *testing.T) {
 	forged, kept := interleaved()
 	text := letter("ann@out.signed", "", "hello\r\n")
 	// Postfix takes away the white space before a colon.
@@ -151,7 +151,7 @@ func (b *serveBed) sendsResults(t *testing.T) {
 
 // sendsOverTLS says who has authenticated, for each message of a connection and for
 // no other one.
-func (b *serveBed) sendsOverTLS(t *testing.T) {
+func (b *filterBed) sendsOverTLS(t *testing.T) {
 	k := talk(t, strangerIP, submissionPort)
 	k.startTLS()
 	k.authenticate("ann")
@@ -167,7 +167,7 @@ func (b *serveBed) sendsOverTLS(t *testing.T) {
 }
 
 // sendsUTF8 has an author and a subject that need SMTPUTF8 (RFC 6531).
-func (b *serveBed) sendsUTF8(t *testing.T) {
+func (b *filterBed) sendsUTF8(t *testing.T) {
 	k := talk(t, strangerIP, submissionPort)
 	k.authenticate("ann")
 	k.must("250", "MAIL FROM:<größe@out.signed> SMTPUTF8 BODY=8BITMIME")
@@ -184,7 +184,7 @@ func (b *serveBed) sendsUTF8(t *testing.T) {
 }
 
 // sendsLocally submits with sendmail(1), which leaves much for Postfix to add.
-func (b *serveBed) sendsLocally(t *testing.T) {
+func (b *filterBed) sendsLocally(t *testing.T) {
 	for _, row := range []struct{ name, text, signatures string }{
 		{"whole", letter("ann@out.signed", "", "hello\r\n"), "out.signed/rsa out.signed/ed"},
 		{"bare-name", "From: ann\nTo: ann@rcpt.signed\n\nhello\n", "out.signed/rsa out.signed/ed"},
@@ -207,7 +207,7 @@ func (b *serveBed) sendsLocally(t *testing.T) {
 }
 
 // sendsBounce has Postfix return a message. Its notice is ours and is not judged.
-func (b *serveBed) sendsBounce(t *testing.T) {
+func (b *filterBed) sendsBounce(t *testing.T) {
 	k := talk(t, trustedIP, enforcePort)
 	k.envelope("joe@rcpt.signed", "gone")
 	k.data(letter("joe@rcpt.signed", "", "hello\r\n"))

@@ -33,7 +33,7 @@ func protocolDoors() []string {
 
 // speaksVersion sends what simple canonicalization and the places of header fields
 // depend on.
-func (b *serveBed) speaksVersion(t *testing.T, version string) {
+func (b *filterBed) speaksVersion(t *testing.T, version string) {
 	forged, kept := interleaved()
 	strict := func(fields string) string {
 		return sign(t, &dkim.Signer{Keys: b.bank, Header: dkim.Simple, Body: dkim.Simple}, fields+letter("boss@bank.signed", "", " hello \r\n\r\n"))
@@ -65,7 +65,7 @@ func (b *serveBed) speaksVersion(t *testing.T, version string) {
 }
 
 // withoutFilter is what Postfix does while nobody filters.
-func (b *serveBed) withoutFilter(t *testing.T) {
+func (b *filterBed) withoutFilter(t *testing.T) {
 	for i, row := range []struct{ action, mail, reply string }{
 		{"accept", "250 2.1.0", "250 2.0.0"},
 		{"tempfail", "451 4.7.1", ""},

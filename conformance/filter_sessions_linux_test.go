@@ -11,7 +11,7 @@ import (
 // TestFilterSessions says to Postfix what clients say beside one plain message, and
 // looks at what waxseal serve has made of it and what comes out.
 func TestFilterSessions(t *testing.T) {
-	b := serveAlone(t, protocolDoors()...)
+	b := filterAlone(t, protocolDoors()...)
 	if b == nil {
 		return
 	}
@@ -33,21 +33,21 @@ func TestFilterSessions(t *testing.T) {
 }
 
 // genuine is a message that the bank has signed.
-func (b *serveBed) genuine(t *testing.T) string {
+func (b *filterBed) genuine(t *testing.T) string {
 	t.Helper()
 	return sign(t, &dkim.Signer{Keys: b.bank}, letter("boss@bank.signed", "", "hello\r\n"))
 }
 
 // logged is what the log of the filter that enforces says of a message: what the
 // client was and what became of it.
-func (b *serveBed) logged(t *testing.T, queueID string) string {
+func (b *filterBed) logged(t *testing.T, queueID string) string {
 	t.Helper()
 	l := b.enforce.line(t, queueID)
 	return fmt.Sprint(l["client"], " ", l["helo"], " <", l["mail_from"], "> tls=", l["tls"], " spf=", l["spf"], " dmarc=", l["dmarc"], " ", l["action"])
 }
 
 // manyMessages has on one connection what RSET, refusals and new greetings leave.
-func (b *serveBed) manyMessages(t *testing.T) {
+func (b *filterBed) manyMessages(t *testing.T) {
 	k := talk(t, bankIP, enforcePort)
 	good, bad := b.genuine(t), letter("ann@out.signed", "", "pay\r\n")
 	deliver := func(from, want string) {
@@ -84,7 +84,7 @@ func (b *serveBed) manyMessages(t *testing.T) {
 	k.must("221", "QUIT")
 }
 
-func (b *serveBed) overTLS(t *testing.T) {
+func (b *filterBed) overTLS(t *testing.T) {
 	k := talk(t, bankIP, enforcePort)
 	k.envelope("zero@plain.signed", "ann")
 	k.must("250", "RSET")
@@ -102,7 +102,7 @@ func (b *serveBed) overTLS(t *testing.T) {
 
 // pipelines sends two messages, a refused one and the farewell without waiting more
 // often than it must (RFC 2920).
-func (b *serveBed) pipelines(t *testing.T) {
+func (b *filterBed) pipelines(t *testing.T) {
 	k := talk(t, bankIP, enforcePort)
 	good := b.genuine(t)
 	const envelope = "MAIL FROM:<joe@bank.signed>\r\nRCPT TO:<ann@rcpt.signed>\r\nDATA\r\n"
@@ -123,7 +123,7 @@ func (b *serveBed) pipelines(t *testing.T) {
 }
 
 // chunks sends messages with BDAT (RFC 3030), cut at odd places.
-func (b *serveBed) chunks(t *testing.T) {
+func (b *filterBed) chunks(t *testing.T) {
 	k := talk(t, bankIP, enforcePort)
 	good := sign(t, &dkim.Signer{Keys: b.bank, Header: dkim.Simple, Body: dkim.Simple}, letter("boss@bank.signed", "", ".\r\n..\r\nhello\r\n.\r\n"))
 	for _, size := range []int{1, 7, 100, len(good)} {
@@ -148,7 +148,7 @@ func (b *serveBed) chunks(t *testing.T) {
 
 // overridesClient is a proxy that tells Postfix, which believes it, who its clients
 // are. The filter must see them and not the proxy, whose own mail it would sign.
-func (b *serveBed) overridesClient(t *testing.T) {
+func (b *filterBed) overridesClient(t *testing.T) {
 	k := talk(t, trustedIP, enforcePort)
 	k.must("220", "XCLIENT NAME=[UNAVAILABLE] ADDR="+strangerIP+" HELO=mx.bank.signed")
 	k.must("250", "EHLO mx.bank.signed")
@@ -166,7 +166,7 @@ func (b *serveBed) overridesClient(t *testing.T) {
 }
 
 // receivesUTF8 has an author, a sender and a recipient that need SMTPUTF8.
-func (b *serveBed) receivesUTF8(t *testing.T) {
+func (b *filterBed) receivesUTF8(t *testing.T) {
 	k := talk(t, bankIP, enforcePort)
 	k.must("250", "MAIL FROM:<jürgen@bücher.signed> SMTPUTF8 BODY=8BITMIME")
 	k.must("250", "RCPT TO:<größe@rcpt.signed>")

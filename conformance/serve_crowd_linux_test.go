@@ -116,13 +116,13 @@ func (s *serving) peak() int {
 	return kilobytes << 10
 }
 
-// costs holds that something takes at most so much memory.
-func (b *crowdBed) costs(t *testing.T, most int, what func()) {
+// costs holds that something takes the process at most so much memory.
+func (s *serving) costs(t *testing.T, most int, what func()) {
 	t.Helper()
-	b.serving.peak()
-	before := b.serving.peak()
+	s.peak()
+	before := s.peak()
 	what()
-	after := b.serving.peak()
+	after := s.peak()
 	t.Logf("%d MB before, %d MB at most", before>>20, after>>20)
 	if after-before > most {
 		t.Errorf("memory grew from %d to %d bytes, want at most %d more", before, after, most)
@@ -158,7 +158,7 @@ func (b *crowdBed) testIdle(t *testing.T) {
 			idle = append(idle, stall(t, 4))
 		}
 	}
-	b.costs(t, crowdMemory, func() {
+	b.serving.costs(t, crowdMemory, func() {
 		more(crowd)
 		b.judged(t)
 	})
@@ -187,7 +187,7 @@ func (b *crowdBed) testIdle(t *testing.T) {
 // testStalled has connections that stop in every stage.
 func (b *crowdBed) testStalled(t *testing.T) {
 	var stalled []net.Conn
-	b.costs(t, crowdMemory, func() {
+	b.serving.costs(t, crowdMemory, func() {
 		for range 20 {
 			for stage := range milterStages {
 				stalled = append(stalled, stall(t, stage))
@@ -235,7 +235,7 @@ func (b *crowdBed) testGarbage(t *testing.T) {
 func (b *crowdBed) testLarge(t *testing.T) {
 	line := strings.Repeat("0123456789", 7) + "\r\n"
 	chunk := packet("B" + strings.Repeat(line, 65535/len(line)))
-	b.costs(t, bigMemory, func() {
+	b.serving.costs(t, bigMemory, func() {
 		var wg sync.WaitGroup
 		replies := make([]string, bigAtOnce)
 		for i := range replies {
