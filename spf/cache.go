@@ -53,6 +53,23 @@ func (c *RecordCache) parse(text string) (*Record, *Error) {
 	return p.record, p.err
 }
 
+// Len returns how many records are kept.
+func (c *RecordCache) Len() int {
+	n := 0
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.RLock()
+		n += len(s.young)
+		for text := range s.old {
+			if _, both := s.young[text]; !both {
+				n++
+			}
+		}
+		s.mu.RUnlock()
+	}
+	return n
+}
+
 // generation returns how many bytes one generation of one shard may have.
 func (c *RecordCache) generation() int {
 	n := c.MaxBytes

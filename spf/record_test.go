@@ -127,6 +127,17 @@ func TestRecordCache(t *testing.T) {
 	if kept, _ := c.parse(text); kept != first {
 		t.Error("forgot what is asked for all the time")
 	}
+	kept := map[string]bool{}
+	for i := range c.shards {
+		for _, m := range []map[string]parsed{c.shards[i].young, c.shards[i].old} {
+			for text := range m {
+				kept[text] = true
+			}
+		}
+	}
+	if got := c.Len(); got != len(kept) {
+		t.Errorf("Len is %d, want %d", got, len(kept))
+	}
 	bytes := 0
 	for i := range c.shards {
 		for _, m := range []map[string]parsed{c.shards[i].young, c.shards[i].old} {
