@@ -54,6 +54,18 @@ func (c *KeyCache) parse(name, txt string) (*Record, error) {
 	return got.record, got.err
 }
 
+// Len returns how many records are kept.
+func (c *KeyCache) Len() int {
+	n := 0
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.RLock()
+		n += len(s.records)
+		s.RUnlock()
+	}
+	return n
+}
+
 func (c *KeyCache) shard(name string) *cacheShard {
 	h := uint32(2166136261)
 	for i := 0; i < len(name); i++ {

@@ -46,6 +46,9 @@ func TestVerifyRFC8463(t *testing.T) {
 		if d := cmp.Diff(want, verify(t, v, crlf(rfc8463Signatures+rfcMessage))); d != "" {
 			t.Error(d)
 		}
+		if got := v.Keys.Len(); got != 2 {
+			t.Errorf("%d keys kept, want 2", got)
+		}
 	}
 }
 
