@@ -56,3 +56,15 @@ func (c *RecordCache) parse(txt string) *Record {
 	s.m[txt] = &parsed
 	return &parsed
 }
+
+// Len returns how many records are kept.
+func (c *RecordCache) Len() int {
+	n := 0
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.RLock()
+		n += len(s.m)
+		s.RUnlock()
+	}
+	return n
+}

@@ -117,6 +117,9 @@ func TestCache(t *testing.T) {
 	if got := c.parse("v=DMARC1; p=reject").Policy; got != PolicyReject {
 		t.Errorf("got %s, want reject", got)
 	}
+	if got := c.Len(); got != 2 {
+		t.Errorf("Len is %d, want 2", got)
+	}
 	for i := range 2 * cacheShards * cacheShardSize {
 		c.parse("v=DMARC1; p=none; x=" + strings.Repeat("y", i%900) + string(rune('a'+i%26)))
 	}
