@@ -334,6 +334,14 @@ func (c *Cache) Forget(domain string) {
 	delete(c.failed, domain)
 }
 
+// Len returns of how many domains the policy, or that there is none, is held in
+// memory.
+func (c *Cache) Len() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.held)
+}
+
 func (c *Cache) random() float64 {
 	if c.Random != nil {
 		return c.Random()

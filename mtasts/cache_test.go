@@ -110,6 +110,9 @@ func withMode(m mtasts.Mode) string {
 func TestCacheHolds(t *testing.T) {
 	b := newBed(t)
 	b.want(mtasts.Valid, mtasts.Enforce, mtasts.FromNetwork, 1)
+	if got := b.cache.Len(); got != 1 {
+		t.Errorf("holds %d domains, want 1", got)
+	}
 	b.want(mtasts.Valid, mtasts.Enforce, mtasts.FromCache, 1)
 	b.restart()
 	b.want(mtasts.Valid, mtasts.Enforce, mtasts.FromCache, 1)
