@@ -29,6 +29,7 @@ const dmarcShare = 4
 // use it up.
 type dnsTime struct {
 	mu      sync.Mutex
+	whole   time.Duration
 	left    time.Duration
 	waiting int // lookups under way
 	since   time.Time
@@ -54,6 +55,17 @@ func (d *dnsTime) stop(now time.Time) {
 	if d.waiting--; d.waiting == 0 {
 		d.left -= now.Sub(d.since)
 	}
+}
+
+// used returns how much of the time is gone.
+func (d *dnsTime) used(now time.Time) time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	used := d.whole - d.left
+	if d.waiting > 0 {
+		used += now.Sub(d.since)
+	}
+	return used
 }
 
 // budget is a Resolver that holds one control of one message to its number of

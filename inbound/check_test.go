@@ -217,6 +217,41 @@ func TestDNSTime(t *testing.T) {
 	}
 }
 
+// after answers from a zone, each time after a while.
+type after struct {
+	resolver.Resolver
+	wait time.Duration
+}
+
+func (a after) Lookup(ctx context.Context, name string, t resolver.Type) (*resolver.Answer, error) {
+	time.Sleep(a.wait)
+	return a.Resolver.Lookup(ctx, name, t)
+}
+
+// TestDNSWait holds that time counts once however many lookups share it, and that
+// the time between lookups does not.
+func TestDNSWait(t *testing.T) {
+	c := checker(zonefile.FromText("bank.example. TXT \"v=spf1 -all\"\n_dmarc.bank.example. TXT \"v=DMARC1; p=none\""))
+	c.Resolver = after{c.Resolver, time.Second}
+	h, err := message.ParseHeader([]byte("From: a@bank.example\r\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) { // its clock waits for nobody
+		s := c.Begin(t.Context(), envelope("192.0.2.1", "", "b@bank.example"), h)
+		synctest.Wait()
+		time.Sleep(500 * time.Millisecond)
+		if got := s.DNSWait(); got != 500*time.Millisecond {
+			t.Errorf("%v under way, want 500ms", got)
+		}
+		time.Sleep(time.Minute) // the body
+		s.Verdict()
+		if got := s.DNSWait(); got != time.Second {
+			t.Errorf("got %v, want 1s", got)
+		}
+	})
+}
+
 // slowFor answers from a zone, but never for one domain and below.
 type slowFor struct {
 	resolver.Resolver
@@ -294,6 +329,9 @@ func TestFault(t *testing.T) {
 			v := tt.s.Verdict()
 			if got, want := summary(v), "spf=temperror dkim=temperror arc=fail dmarc=temperror/none "; got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
+			}
+			if v.Fault == nil {
+				t.Error("the fault is not told")
 			}
 		})
 	}

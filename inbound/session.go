@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,7 +63,7 @@ func (c *Checker) begin(ctx context.Context, env Envelope, h *message.Header, un
 		wait = DefaultDNSTime
 	}
 	t := &s.dns.time
-	t.left = wait
+	t.whole, t.left = wait, wait
 	keep := wait / dmarcShare
 	if env.Unknown == "" {
 		s.startSPF(s.dns.spf.init(c.Resolver, t, keep, maxSPFLookups))
@@ -195,8 +196,9 @@ func (s *Session) Verdict() *Verdict {
 		v.Findings = s.findings(v)
 	})
 	if s.broken != nil {
-		return s.undecided()
+		v = s.undecided()
 	}
+	v.Fault = cmp.Or(s.broken, s.fault)
 	return v
 }
 
@@ -241,6 +243,10 @@ func (s *Session) conclude(v *Verdict) {
 	}
 	v.DMARC = s.dmarc.Conclude(s.ctx, s.identifiers(v))
 }
+
+// DNSWait returns how long the checks have waited for DNS: the time in which some
+// lookup was under way.
+func (s *Session) DNSWait() time.Duration { return s.dns.time.used(time.Now()) }
 
 // identifiers lists what SPF and DKIM authenticated, for DMARC.
 func (s *Session) identifiers(v *Verdict) []dmarc.Identifier {

@@ -23,6 +23,10 @@ type Verdict struct {
 	// SetHeader, since most callers of a hot path never print it.
 	AuthenticationResults string `json:"authentication_results"`
 
+	// Fault is a panic that the message met somewhere, nil for none. What rests on
+	// the stage is temperror.
+	Fault error `json:"-"`
+
 	remote   netip.Addr
 	mailFrom string
 	heloName string
