@@ -30,6 +30,7 @@ type Config struct {
 	ARC       ARC       `toml:"arc"`
 	TLSPolicy TLSPolicy `toml:"tls_policy"`
 	MTASTS    MTASTS    `toml:"mta_sts"`
+	Metrics   Metrics   `toml:"metrics"`
 	State     State     `toml:"state"`
 	Log       Log       `toml:"log"`
 	Domains   []Domain  `toml:"domain"`
@@ -78,6 +79,7 @@ type Milter struct {
 	Relays      []netip.Prefix `toml:"trusted_relays" doc:"gateways of ours that pass mail from outside on to this server: the client is read from the Received field on top, and what it sent is checked; not needed where the gateway uses XCLIENT"`
 	ReceivedSPF bool           `toml:"received_spf" doc:"write a Received-SPF field as well (RFC 7208, Section 9.1)"`
 	Connections int            `toml:"connections" doc:"connections of mail servers at a time"`
+	Drain       Duration       `toml:"drain" doc:"how long messages under way may take when the daemon is told to stop; less than TimeoutStopSec of the systemd unit"`
 }
 
 // TLSPolicy is the map of TLS policies.
@@ -91,9 +93,10 @@ type State struct {
 	Directory string `toml:"directory" doc:"folder for the database; empty keeps MTA-STS policies in memory alone"`
 }
 
-// Log is what is written to standard error, as JSON lines.
+// Log is what is written to standard error.
 type Log struct {
-	Level Level `toml:"level" doc:"debug, info, warn or error"`
+	Level  Level     `toml:"level" doc:"debug, info, warn or error"`
+	Format LogFormat `toml:"format" doc:"json: one object a line; text: key=value pairs"`
 }
 
 // Domain is a domain of ours, with a key. Several for one name sign side by side.
@@ -110,10 +113,10 @@ func Default() *Config {
 		Policy: Policy{Mode: Mode(inbound.Monitor), SPF: Mode(inbound.Monitor), TempError: TempError(inbound.TempFail), PermError: PermError(inbound.Quarantine), Quarantine: "hold"},
 		Milter: Milter{
 			Networks:    []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
-			Connections: 1000,
+			Connections: 1000, Drain: Duration(30 * time.Second),
 		},
 		MTASTS: MTASTS{Connections: 1000, ACME: ACME{Directory: LetsEncrypt}},
-		Log:    Log{Level: "info"},
+		Log:    Log{Level: "info", Format: JSON},
 	}
 }
 
