@@ -23,6 +23,9 @@ type Server struct {
 	// Connections is how many clients there may be at a time; 0 means
 	// DefaultConnections.
 	Connections int
+	// Drain is how long lookups under way have when Serve is told to stop, at most
+	// DrainTime; 0 means DrainTime.
+	Drain time.Duration
 	// Answered is told of each lookup and its reply; nil means that nobody is.
 	Answered func(l Lookup)
 	// Report is told why a connection ended in another way than hanging up between
@@ -47,11 +50,17 @@ type Lookup struct {
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	s.once.Do(func() {
 		s.loop.Connections, s.loop.Drain = s.Connections, DrainTime
+		if s.Drain > 0 {
+			s.loop.Drain = min(s.Drain, DrainTime)
+		}
 		s.loop.Conn = s.serve
 		s.loop.Refused = func(net.Conn) { s.report(&Error{Reason: Full}) }
 	})
 	return s.loop.Serve(ctx, l)
 }
+
+// Open returns how many clients are connected.
+func (s *Server) Open() int { return s.loop.Open() }
 
 // serve answers the lookups of one client.
 func (s *Server) serve(stop accept.Stop, conn net.Conn) {

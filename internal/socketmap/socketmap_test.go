@@ -378,3 +378,43 @@ func BenchmarkLookup(b *testing.B) {
 		})
 	}
 }
+
+// TestServeDrains holds that a lookup under way does not keep the server longer than
+// it was given.
+func TestServeDrains(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan struct{})
+	ctx, stop := context.WithCancel(t.Context())
+	s := &Server{Drain: time.Millisecond, Planner: planFunc(func(ctx context.Context) *outbound.Plan {
+		close(asked)
+		<-ctx.Done()
+		return mayPlan()
+	})}
+	ended := make(chan error)
+	go func() { ended <- s.Serve(ctx, l) }()
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	io.WriteString(conn, "18:policy a.b.example,")
+	<-asked
+	if got := s.Open(); got != 1 {
+		t.Errorf("%d clients, want 1", got)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if got := s.Open(); got != 0 {
+		t.Errorf("%d clients at the end", got)
+	}
+}
+
+// planFunc is a function as a Planner.
+type planFunc func(ctx context.Context) *outbound.Plan
+
+func (f planFunc) Plan(ctx context.Context, _ string) *outbound.Plan { return f(ctx) }
