@@ -6,20 +6,20 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/waxseal/waxseal/internal/config"
+	"github.com/waxseal/waxseal/internal/metrics"
 	"github.com/waxseal/waxseal/internal/milter"
 	"github.com/waxseal/waxseal/internal/socketmap"
 	"github.com/waxseal/waxseal/internal/store"
+	"github.com/waxseal/waxseal/internal/systemd"
 	"github.com/waxseal/waxseal/mtasts"
 	"github.com/waxseal/waxseal/outbound"
 )
@@ -42,13 +42,25 @@ type Daemon struct {
 	// Log takes one record for each verdict and whatever goes wrong; required.
 	Log *slog.Logger
 	// Ready is called once all listeners are open, with their addresses in the
-	// order milter, TLS policy, MTA-STS host, its HTTP; nil means that nobody waits.
+	// order milter, TLS policy, MTA-STS host, its HTTP, metrics; nil means that nobody
+	// waits.
 	Ready func(addrs []net.Addr)
+	// Notify is told how the daemon is; nil means that nobody is.
+	Notify *systemd.Notifier
+	// Sockets are listeners that a service manager has opened, under SocketNames. They
+	// take the place of the addresses in the configuration.
+	Sockets map[string][]net.Listener
+	// Build is what the metrics say of the program.
+	Build metrics.Build
 
-	state atomic.Pointer[state]
-	store mtasts.Store
-	index mtasts.Index
-	host  *hosting
+	state    atomic.Pointer[state]
+	store    mtasts.Store
+	index    mtasts.Index
+	host     *hosting
+	meter    *metrics.Set
+	health   health
+	filters  *milter.Server
+	policies *socketmap.Server
 }
 
 // Check reads the configuration and all that it names, and serves nothing.
@@ -61,22 +73,17 @@ func (d *Daemon) Check() (*config.Config, error) {
 	return c, err
 }
 
-// Reload reads the configuration again. With an error nothing changes; messages
-// under way keep the configuration that they began with. What is listened on and
-// the state directory cannot change.
-func (d *Daemon) Reload() error {
+// reload is Reload without telling anybody.
+func (d *Daemon) reload() error {
 	old := d.state.Load()
-	if old == nil {
-		return errors.New("daemon: not running")
-	}
 	c, err := config.Load(d.ConfigFile)
 	if err != nil {
 		return err
 	}
 	was := old.config
-	if c.Milter.Listen != was.Milter.Listen || c.Milter.Connections != was.Milter.Connections ||
-		c.TLSPolicy != was.TLSPolicy || c.State != was.State || c.Log != was.Log {
-		return errors.New("daemon: milter.listen, milter.connections, tls_policy, state and log cannot change without a restart")
+	if c.Milter.Listen != was.Milter.Listen || c.Milter.Connections != was.Milter.Connections || c.Milter.Drain != was.Milter.Drain ||
+		c.TLSPolicy != was.TLSPolicy || c.Metrics != was.Metrics || c.State != was.State || c.Log != was.Log {
+		return errors.New("daemon: milter.listen, milter.connections, milter.drain, tls_policy, metrics, state and log cannot change without a restart")
 	}
 	if c.MTASTS.Fixed() != was.MTASTS.Fixed() {
 		return errors.New("daemon: mta_sts.listen, mta_sts.connections and mta_sts.acme cannot change without a restart")
@@ -85,7 +92,7 @@ func (d *Daemon) Reload() error {
 	if err != nil {
 		return err
 	}
-	d.state.Store(s)
+	d.enter(s)
 	d.host.changed()
 	return nil
 }
@@ -115,11 +122,13 @@ func (d *Daemon) Run(ctx context.Context) error {
 	if d.host, err = d.newHosting(c); err != nil {
 		return err
 	}
-	d.state.Store(s)
+	d.meter = metrics.New(d.Build, d.sample)
 	servers, err := d.listen(c)
 	if err != nil {
 		return err
 	}
+	d.meter.Loaded(time.Now())
+	d.enter(s)
 	return d.serve(ctx, servers)
 }
 
@@ -128,43 +137,44 @@ type server struct {
 	name     string
 	listener net.Listener
 	serve    func(ctx context.Context, l net.Listener) error
+	last     bool // ends when the others have
 }
 
 // listen opens all listeners, or none.
 func (d *Daemon) listen(c *config.Config) ([]server, error) {
-	filters := &milter.Server{
-		Handler: &filter{state: d.state.Load, log: d.Log},
-		Limits:  milter.Limits{Connections: c.Milter.Connections},
+	d.filters = &milter.Server{
+		Handler: &filter{state: d.state.Load, log: d.Log, meter: d.meter},
+		Limits:  milter.Limits{Connections: c.Milter.Connections, Drain: c.Milter.Drain.Time()},
 		Report:  d.milterFault,
 	}
-	policies := &socketmap.Server{
-		Planner:  planner{d},
-		Answered: d.answered,
-		Report:   func(err error) { d.Log.Warn("tls policy", "error", err.Error()) },
+	d.policies = &socketmap.Server{
+		Planner: planner{d}, Drain: c.Milter.Drain.Time(),
+		Answered: d.answered, Report: d.policyFault,
 	}
 	var all []server
 	for _, s := range []struct {
 		at config.Listen
 		server
 	}{
-		{c.Milter.Listen, server{name: "milter", serve: filters.Serve}},
-		{c.TLSPolicy.Listen, server{name: "tls_policy", serve: policies.Serve}},
+		{c.Milter.Listen, server{name: "milter", serve: d.filters.Serve}},
+		{c.TLSPolicy.Listen, server{name: "tls_policy", serve: d.policies.Serve}},
 		{c.MTASTS.Listen, server{name: "mta_sts", serve: d.host.serve}},
 		{c.MTASTS.ACME.HTTPListen, server{name: "mta_sts.acme.http", serve: d.host.serveChallenges}},
+		{c.Metrics.Listen, server{name: "metrics", serve: d.serveHealth, last: true}},
 	} {
-		if s.at == "" {
-			continue
-		}
-		l, err := open(s.at)
+		ls, err := d.listenersOf(s.name, s.at)
 		if err != nil {
 			for _, o := range all {
 				_ = o.listener.Close()
 			}
-			return nil, fmt.Errorf("%s.listen: %w", s.name, err)
+			return nil, err
 		}
-		s.listener = l
-		all = append(all, s.server)
+		for _, l := range ls {
+			s.listener = l
+			all = append(all, s.server)
+		}
 	}
+	d.unused(all)
 	return all, nil
 }
 
@@ -185,32 +195,6 @@ func open(at config.Listen) (net.Listener, error) {
 	return net.Listen(network, address)
 }
 
-// serve runs the servers; when one ends, all do.
-func (d *Daemon) serve(ctx context.Context, servers []server) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	var addrs []net.Addr
-	faults := make([]error, len(servers))
-	var wg sync.WaitGroup
-	for i, s := range servers {
-		addrs = append(addrs, s.listener.Addr())
-		d.Log.Info("listening", "server", s.name, "address", s.listener.Addr().String())
-		wg.Go(func() {
-			defer stop()
-			if err := s.serve(ctx, s.listener); err != nil {
-				faults[i] = fmt.Errorf("%s: %w", s.name, err)
-			}
-		})
-	}
-	wg.Go(func() { d.refresh(ctx) })
-	if d.Ready != nil {
-		d.Ready(addrs)
-	}
-	wg.Wait()
-	d.Log.Info("stopped")
-	return errors.Join(faults...)
-}
-
 // refresh fetches MTA-STS policies again before they end.
 func (d *Daemon) refresh(ctx context.Context) {
 	tick := time.NewTicker(refreshEvery)
@@ -222,6 +206,7 @@ func (d *Daemon) refresh(ctx context.Context) {
 		case <-tick.C:
 		}
 		done, err := d.state.Load().sts.Refresh(ctx, d.index, refreshBatch)
+		d.meter.Refreshed(done, err)
 		if err != nil && ctx.Err() == nil {
 			d.Log.Error("refreshing MTA-STS policies", "error", err.Error())
 		}
@@ -237,20 +222,4 @@ type planner struct{ *Daemon }
 // Plan implements socketmap.Planner.
 func (p planner) Plan(ctx context.Context, domain string) *outbound.Plan {
 	return p.state.Load().planner.Plan(ctx, domain)
-}
-
-func (d *Daemon) answered(l socketmap.Lookup) {
-	if l.Plan == nil {
-		return // a key that no plan is made for
-	}
-	d.Log.Info("tls policy", "domain", l.Key, "reply", l.Reply, "reason", l.Plan.Reason, "ms", l.Took.Milliseconds())
-	d.warnOfPolicy(l.Plan.STS)
-}
-
-func (d *Daemon) milterFault(m *milter.Message, err error) {
-	args := []any{"error", err.Error()}
-	if m != nil {
-		args = append(args, "queue_id", m.QueueID(), "client", m.Client.Addr.String(), "mail_from", m.From)
-	}
-	d.Log.Warn("milter", args...)
 }

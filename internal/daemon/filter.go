@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/waxseal/waxseal/internal/metrics"
 	"github.com/waxseal/waxseal/internal/milter"
 )
 
@@ -12,6 +13,7 @@ import (
 type filter struct {
 	state func() *state
 	log   *slog.Logger
+	meter *metrics.Set // nil counts nothing
 }
 
 // Begin implements milter.Handler.

@@ -70,8 +70,9 @@ type judgement struct {
 	Results map[string]string
 }
 
-// judge hands a message over.
-func (m *mta) judge(from, header string) judgement {
+// begin hands over a message up to the end of its header and returns what comes
+// back.
+func (m *mta) begin(from, header string) string {
 	m.t.Helper()
 	m.send("DMi\x00Q1\x00", "M<"+from+">\x00", "R<ann@example.org>\x00")
 	for line := range strings.Lines(header) {
@@ -79,11 +80,29 @@ func (m *mta) judge(from, header string) judgement {
 		m.send("L" + name + "\x00" + value + "\x00")
 	}
 	m.send("N")
-	p := m.receive()
+	return m.receive()
+}
+
+// end hands over the body of a message and returns the first packet of the answer.
+func (m *mta) end() string {
+	m.t.Helper()
+	m.send("Bhello\r\n", "E")
+	return m.receive()
+}
+
+// judge hands a message over.
+func (m *mta) judge(from, header string) judgement {
+	m.t.Helper()
+	p := m.begin(from, header)
 	if p[0] == 'c' {
-		m.send("Bhello\r\n", "E")
-		p = m.receive()
+		p = m.end()
 	}
+	return m.judgement(p)
+}
+
+// judgement reads an answer whose first packet is p.
+func (m *mta) judgement(p string) judgement {
+	m.t.Helper()
 	got := judgement{Results: map[string]string{}}
 	for ; strings.IndexByte("imp", p[0]) >= 0; p = m.receive() {
 		if p[0] == 'i' {

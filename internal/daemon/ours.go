@@ -7,6 +7,7 @@ import (
 	"github.com/waxseal/waxseal/authres"
 	"github.com/waxseal/waxseal/dkim"
 	"github.com/waxseal/waxseal/internal/ascii"
+	"github.com/waxseal/waxseal/internal/metrics"
 	"github.com/waxseal/waxseal/internal/milter"
 )
 
@@ -89,6 +90,7 @@ func (t *ours) Skip() bool { return t.signing == nil && t.sealing == nil }
 
 // Abort implements milter.Transaction.
 func (t *ours) Abort() {
+	t.meter.Message(metrics.Aborted)
 	if t.chain != nil {
 		t.chain.Wait() // its lookups end with the context
 	}
@@ -113,8 +115,13 @@ func (t *ours) End(context.Context) *milter.Answer {
 		t.passed(t.m, t.why())
 		return a
 	}
-	t.log.Info("signed", "queue_id", t.m.QueueID(), "client", t.m.Client.Addr.String(), "mail_from", t.m.From,
-		"user", t.m.AuthUser(), "tls", t.m.TLSVersion(), "signed", t.signing != nil, "sealed", set != nil)
+	handling := metrics.Signed
+	if t.signing == nil {
+		handling = metrics.Unsigned
+	}
+	t.meter.Message(handling)
+	t.log.Info("signed", "queue_id", t.m.QueueID(), "client", t.m.Client.Addr.String(), "mail_from", cut(t.m.From),
+		"user", cut(t.m.AuthUser()), "tls", cut(t.m.TLSVersion()), "signed", t.signing != nil, "sealed", set != nil)
 	return a
 }
 
@@ -134,8 +141,10 @@ func (t *ours) set() []byte {
 	}
 	set, err := t.sealing.Finish(v)
 	if err != nil {
-		t.log.Warn("not sealed", "queue_id", t.m.QueueID(), "mail_from", t.m.From, "error", err.Error())
+		t.notSealed(t.m, err)
+		return nil
 	}
+	t.meter.Sealed(nil)
 	return set
 }
 
@@ -158,11 +167,13 @@ func (t *ours) wasPass(v *arc.Validation) bool {
 // failed defers a message that should be signed and cannot be: unsigned it would
 // count as forged where it goes.
 func (t *ours) failed(err error) *milter.Answer {
-	t.log.Error("signing failed", "queue_id", t.m.QueueID(), "mail_from", t.m.From, "error", err.Error())
+	t.meter.Message(metrics.SignFailed)
+	t.log.Error("signing failed", "queue_id", t.m.QueueID(), "mail_from", cut(t.m.From), "error", err.Error())
 	return &milter.Answer{Action: milter.TempFail, Code: 451, Enhanced: "4.7.0", Text: "the message cannot be signed now, try again later"}
 }
 
 // passed writes why a message of ours goes out as it is.
 func (f *filter) passed(m *milter.Message, why string) {
-	f.log.Info("passed", "queue_id", m.QueueID(), "client", m.Client.Addr.String(), "mail_from", m.From, "user", m.AuthUser(), "reason", why)
+	f.meter.Message(metrics.Unsigned)
+	f.log.Info("passed", "queue_id", m.QueueID(), "client", m.Client.Addr.String(), "mail_from", cut(m.From), "user", cut(m.AuthUser()), "reason", why)
 }

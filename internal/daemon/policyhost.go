@@ -189,5 +189,6 @@ func (h *hosting) inspect(ctx context.Context) {
 }
 
 func (h *hosting) answered(r policyhost.Request) {
-	h.daemon.Log.Debug("MTA-STS host", "host", r.Host, "method", r.Method, "path", r.Path, "status", r.Status, "client", r.Client, "agent", r.Agent)
+	h.daemon.meter.PolicyRequest(r.Status)
+	h.daemon.Log.Debug("MTA-STS host", "host", cut(r.Host), "method", cut(r.Method), "path", cut(r.Path), "status", r.Status, "client", r.Client, "agent", cut(r.Agent))
 }

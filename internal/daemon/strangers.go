@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/waxseal/waxseal/authres"
-	"github.com/waxseal/waxseal/dkim"
 	"github.com/waxseal/waxseal/inbound"
+	"github.com/waxseal/waxseal/internal/metrics"
 	"github.com/waxseal/waxseal/internal/milter"
 	"github.com/waxseal/waxseal/message"
 	"github.com/waxseal/waxseal/spf"
@@ -72,26 +72,32 @@ func (f *filter) beginCheck(ctx context.Context, s *state, m *milter.Message, en
 // mode: what claims to be our word in the part that was not read could not be taken
 // out.
 func (f *filter) overLimit(m *milter.Message, short, why string) *milter.Answer {
-	f.log.Info("refused", "queue_id", m.QueueID(), "client", m.Client.Addr.String(), "mail_from", m.From, "reason", why)
+	f.meter.Message(metrics.OverLimit)
+	f.log.Info("refused", "queue_id", m.QueueID(), "client", m.Client.Addr.String(), "mail_from", cut(m.From), "reason", why)
 	return &milter.Answer{Action: milter.Reject, Code: 552, Enhanced: "5.3.4", Text: "the header is over a limit: " + short}
 }
 
 func (f *filter) notSealed(m *milter.Message, err error) {
-	f.log.Warn("not sealed", "queue_id", m.QueueID(), "mail_from", m.From, "error", err.Error())
+	f.meter.Sealed(err)
+	f.log.Warn("not sealed", "queue_id", m.QueueID(), "mail_from", cut(m.From), "error", err.Error())
 }
 
 // Write implements milter.Transaction.
 func (t *check) Write(p []byte) (int, error) { return t.session.Write(p) }
 
 // Abort implements milter.Transaction.
-func (t *check) Abort() { t.session.Abort() }
+func (t *check) Abort() {
+	t.session.Abort()
+	t.meter.Message(metrics.Aborted)
+}
 
 // End implements milter.Transaction.
 func (t *check) End(context.Context) *milter.Answer {
+	bodyEnd := time.Now()
 	v := t.session.Verdict()
 	d := inbound.Decide(v, t.policy)
 	v.Apply(d)
-	t.report(v, d)
+	t.report(v, d, bodyEnd)
 	switch d.Action {
 	case inbound.Reject:
 		return &milter.Answer{Action: milter.Reject, Code: d.Code, Enhanced: d.Enhanced, Text: d.Text}
@@ -136,6 +142,8 @@ func (t *check) fields(v *inbound.Verdict) []byte {
 		set, err := t.session.Set(v)
 		if err != nil {
 			t.notSealed(t.m, err)
+		} else {
+			t.meter.Sealed(nil)
 		}
 		out = append(out, set...)
 	}
@@ -154,36 +162,4 @@ func findingsField(name string, all []inbound.Finding) string {
 		s += f.ID + " " + string(f.Severity)
 	}
 	return s + "\r\n"
-}
-
-// report writes the one line of a verdict.
-func (t *check) report(v *inbound.Verdict, d inbound.Decision) {
-	dkims := make([]string, 0, len(v.DKIM))
-	for i := range v.DKIM {
-		if i == dkim.MaxSignatures {
-			break
-		}
-		dkims = append(dkims, string(v.DKIM[i].Result)+" "+string(v.DKIM[i].Domain))
-	}
-	ids := make([]string, 0, len(v.Findings))
-	for _, f := range v.Findings {
-		ids = append(ids, f.ID)
-	}
-	client := t.env.RemoteAddr.String()
-	args := []any{
-		"queue_id", t.m.QueueID(), "client", client, "helo", t.env.Helo, "tls", t.m.TLSVersion(), "mail_from", t.m.From,
-		"from", string(v.DMARC.From), "spf", string(v.SPF.Result), "dkim", dkims, "arc", string(v.ARC.Result),
-		"dmarc", string(v.DMARC.Result), "action", string(d.Action), "would", string(d.Would), "reason", v.DMARC.Reason,
-		"findings", ids, "ms", time.Since(t.begin).Milliseconds(),
-	}
-	if d.Override != nil {
-		args = append(args, "override", string(d.Override.Type)+": "+d.Override.Comment)
-	}
-	if t.env.Unknown != "" {
-		args = append(args, "client_unknown", t.env.Unknown)
-	}
-	if via := t.m.Client.Addr; via != t.env.RemoteAddr {
-		args = append(args, "relay", via.String())
-	}
-	t.log.Info("checked", args...)
 }

@@ -35,7 +35,7 @@ const (
 	Checked    Handling = "checked"     // somebody else's, with a verdict
 	OverLimit  Handling = "over_limit"  // refused: its header cannot be read
 	Signed     Handling = "signed"      // of ours
-	Unsigned   Handling = "unsigned"    // of ours, without a key for its author
+	Unsigned   Handling = "unsigned"    // of ours, not signed
 	SignFailed Handling = "sign_failed" // of ours, deferred
 	Aborted    Handling = "aborted"     // ended by its client or its server before a verdict
 )
@@ -67,6 +67,7 @@ type Set struct {
 	decisions map[[2]inbound.Action]prometheus.Counter
 	findings  *prometheus.CounterVec
 	overrides tally[dmarc.OverrideType]
+	seals     tally[string]
 	failModes tally[inbound.Action]
 	panics    tally[Place]
 	faults    *prometheus.CounterVec
@@ -80,6 +81,7 @@ type Set struct {
 	policyTime prometheus.Histogram
 	refreshes  tally[string]
 	downgrades prometheus.Counter
+	requests   tally[string]
 	reloads    tally[string]
 	reloaded   prometheus.Gauge
 }
@@ -107,7 +109,7 @@ func List() []Metric { return New(Build{}, func() Sample { return Sample{} }).li
 func (s *Set) defineMessages(d *definer) {
 	all := []Handling{Checked, OverLimit, Signed, Unsigned, SignFailed, Aborted}
 	v := d.counters("waxseal_messages_total",
-		"Messages by what was done with them: checked for others; refused because the header is over a limit; signed, left unsigned for want of a key, or deferred because signing failed, for ours; aborted before a verdict.",
+		"Messages by what was done with them: checked for others; refused because the header is over a limit; signed, left unsigned (such as for want of a key), or deferred because signing failed, for ours; aborted before a verdict.",
 		Label{"handling", words(all...)})
 	s.messages = newTally(v, all)
 	s.check = d.histogram("waxseal_check_seconds", "Time from the end of a message's header to its verdict, the time in which its body came included.")
@@ -141,6 +143,8 @@ func (s *Set) defineVerdicts(d *definer) {
 	types := []dmarc.OverrideType{dmarc.LocalPolicy, dmarc.MailingList, dmarc.TrustedForwarder, dmarc.Other}
 	v = d.counters("waxseal_overrides_total", "DMARC failures that were not held against a message, by the override type of RFC 9990.", Label{"type", words(types...)})
 	s.overrides = newTally(v, types)
+	outcomes := []string{"ok", "failed"}
+	s.seals = newTally(d.counters("waxseal_arc_seals_total", "Messages that were to be sealed because they are passed on; failed ones went without.", Label{"outcome", outcomes}), outcomes)
 	s.findings = d.counters("waxseal_findings_total", "Findings about messages, by their id.", Label{"id", nil})
 }
 
@@ -148,6 +152,17 @@ func (s *Set) defineVerdicts(d *definer) {
 func (s *Set) Message(h Handling) {
 	if s != nil {
 		s.messages.Inc(h)
+	}
+}
+
+// Sealed counts that a message was to be sealed.
+func (s *Set) Sealed(err error) {
+	switch {
+	case s == nil:
+	case err != nil:
+		s.seals.Inc("failed")
+	default:
+		s.seals.Inc("ok")
 	}
 }
 

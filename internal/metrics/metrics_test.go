@@ -109,6 +109,8 @@ func TestCounts(t *testing.T) {
 	s.Verdict(verdict())
 	s.Verdict(&inbound.Verdict{}, inbound.Decision{Action: inbound.Accept, Would: inbound.Accept}, Times{})
 	s.Message(Signed)
+	s.Sealed(nil)
+	s.Sealed(errors.New("no"))
 	s.Fault(Milter, "malformed packet")
 	s.Refused(TLSPolicy)
 	s.Panic(InMessage)
@@ -116,6 +118,8 @@ func TestCounts(t *testing.T) {
 	for _, reply := range []string{"OK dane-only", "OK secure match=x", "NOTFOUND ", "TEMP x", "PERM x", "odd"} {
 		s.Policy(reply, reply != "NOTFOUND ", 2*time.Second)
 	}
+	s.PolicyRequest(200)
+	s.PolicyRequest(599)
 	s.Refreshed([]mtasts.Refreshed{
 		{Action: mtasts.Delete},
 		{Action: mtasts.Keep},
@@ -137,6 +141,8 @@ func TestCounts(t *testing.T) {
 }
 
 const counted = `
+waxseal_arc_seals_total{outcome="failed"} 1
+waxseal_arc_seals_total{outcome="ok"} 1
 waxseal_build_info{go="go1",revision="abc",version="v1"} 1
 waxseal_cache_entries{cache="dkim_keys"} 6
 waxseal_cache_entries{cache="dmarc_records"} 8
@@ -175,6 +181,8 @@ waxseal_mta_sts_refreshes_total{outcome="expired"} 1
 waxseal_mta_sts_refreshes_total{outcome="failed"} 1
 waxseal_mta_sts_refreshes_total{outcome="fetched"} 1
 waxseal_mta_sts_refreshes_total{outcome="kept"} 1
+waxseal_mta_sts_requests_total{code="200"} 1
+waxseal_mta_sts_requests_total{code="other"} 1
 waxseal_overrides_total{type="mailing_list"} 1
 waxseal_panics_total{place="dns"} 1
 waxseal_panics_total{place="message"} 1
@@ -205,10 +213,12 @@ func TestNobodyCounts(t *testing.T) {
 	var s *Set
 	s.Verdict(verdict())
 	s.Message(Signed)
+	s.Sealed(nil)
 	s.Fault(Milter, "x")
 	s.Refused(Milter)
 	s.Panic(InMessage)
 	s.Policy("OK may", true, 0)
+	s.PolicyRequest(200)
 	s.Refreshed(nil, nil)
 	s.Reloaded(time.Time{}, nil)
 	s.Loaded(time.Time{})

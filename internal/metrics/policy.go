@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,6 +14,8 @@ func (s *Set) defineTLSPolicy(d *definer) {
 	s.policies = newTally(v, answers)
 	s.policyTime = d.histogram("waxseal_tls_policy_seconds", "Time of lookups of a TLS policy for which a plan was made.")
 
+	codes := []string{"200", "404", "405", "421"}
+	s.requests = newTally(d.counters("waxseal_mta_sts_requests_total", "Requests to the host of our MTA-STS policies, by the status of HTTP.", Label{"code", codes}), codes)
 	outcomes := []string{"fetched", "failed", "kept", "expired", "error"}
 	v = d.counters("waxseal_mta_sts_refreshes_total",
 		"MTA-STS policies that were due to be fetched again: fetched; failed, and in force until they expire; kept, for nobody mails the domain; expired. error: the store failed.",
@@ -30,6 +33,13 @@ func (s *Set) Policy(reply string, planned bool, took time.Duration) {
 	s.policies.Inc(answerOf(reply))
 	if planned {
 		s.policyTime.Observe(took.Seconds())
+	}
+}
+
+// PolicyRequest counts a request to the host of our policies.
+func (s *Set) PolicyRequest(status int) {
+	if s != nil {
+		s.requests.Inc(strconv.Itoa(status))
 	}
 }
 
