@@ -20,7 +20,7 @@ step() { # step NAME COMMAND...
 }
 
 peers=(gcc libc6-dev opendkim python3-dkim python3-authres postfix unbound
-	bind9 bind9-utils bind9-dnsutils ldnsutils knot knot-dnssecutils swaks curl openssl chromium)
+	bind9 bind9-utils bind9-dnsutils ldnsutils knot knot-dnssecutils swaks curl openssl chromium systemd)
 install_peers() {
 	command -v apt-get >/dev/null || {
 		echo "no apt-get: tests against ${peers[*]} run only where these are installed"
@@ -60,7 +60,7 @@ tidy() { go mod tidy -diff && (cd bench && go mod tidy -diff); }
 tests() { go test -count=1 ./... && (cd bench && go test -count=1 ./...); }
 # The packages that start goroutines of their own.
 concurrent=(./resolver/... ./dnssec/... ./spf ./dkim ./arc ./dmarc ./inbound ./outbound ./smtp ./mtasts
-	./internal/accept ./internal/milter ./internal/socketmap ./internal/policyhost ./internal/daemon ./internal/lab/...)
+	./internal/accept ./internal/milter ./internal/socketmap ./internal/policyhost ./internal/metrics ./internal/daemon ./internal/lab/...)
 # Of the command those of its tests that are about what runs at the same time; the
 # others would only run the packages above once more.
 commands='TestScripts/(verify|dns|dns_network)$|TestLabServe|Interrupt'

@@ -5,16 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
-	"os/signal"
 	"regexp"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/waxseal/waxseal/internal/config"
 	"github.com/waxseal/waxseal/internal/daemon"
-	"github.com/waxseal/waxseal/internal/store"
 )
 
 // defaultConfig is where the configuration is looked for.
@@ -25,12 +21,13 @@ type serveCommand struct {
 	file  string
 	check bool
 	first initFlags
+	unit  string
 }
 
 func newServe(std stdio) *cobra.Command {
 	s := &serveCommand{std: std}
 	cmd := &cobra.Command{
-		Use:   "serve [--config FILE] [--check | --init DOMAIN]",
+		Use:   "serve [--config FILE] [--check | --init DOMAIN | --unit[=KIND]]",
 		Short: "Filter a mail server's mail and tell it TLS policies",
 		Long: `Serve beside a mail server: a mail filter (milter) that checks what comes from
 others and signs what is ours, and a map of TLS policies (socketmap) for what
@@ -42,8 +39,13 @@ with mode = "monitor", the default, results are written into the messages and th
 log, and what enforcing would have done is logged with them.
 
 SIGHUP reads the file again; if anything is wrong with it, the old configuration
-stays in force and the log says why. SIGTERM lets the messages under way finish.
-The log goes to standard error, one JSON object a line.
+stays in force and the log says why. SIGTERM lets the messages under way finish,
+for milter.drain at most; a second one ends them. The log goes to standard error,
+one JSON object a line. With metrics.listen there are /metrics for Prometheus,
+/healthz and /readyz over HTTP.
+
+Under systemd it says when it is ready, reloads and stops, answers the watchdog, and
+takes sockets that systemd has opened, named after the table of their server.
 
 --init makes a first configuration: signing keys for RSA and Ed25519, a commented
 configuration file at --config (or in it, if it is a folder), the folder for
@@ -54,9 +56,16 @@ changed. Made by root, all of it is for the account waxseal, if there is one.`,
 		Example: `  waxseal serve --init example.org
   waxseal serve --init example.org --hostname mx.example.org --ip 192.0.2.25 --config ./trial/
   waxseal serve --check
-  waxseal serve --config ./waxseal.toml`,
+  waxseal serve --config ./waxseal.toml
+  waxseal serve --unit > /etc/systemd/system/waxseal.service`,
 		Args: exactArgs(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("unit") {
+				if s.check || cmd.Flags().Changed("init") {
+					return usage(errors.New("--unit is a run of its own"), "leave --check and --init out")
+				}
+				return printUnit(std.out, s.unit)
+			}
 			if !cmd.Flags().Changed("init") {
 				if err := s.first.withoutInit(cmd); err != nil {
 					return err
@@ -71,6 +80,8 @@ changed. Made by root, all of it is for the account waxseal, if there is one.`,
 	}
 	configFlag(cmd, &s.file)
 	s.first.register(cmd)
+	cmd.Flags().StringVar(&s.unit, "unit", "", "print a unit file for systemd, with how to install it, and serve nothing: service or socket `KIND`")
+	cmd.Flags().Lookup("unit").NoOptDefVal = "service"
 	cmd.Flags().BoolVar(&s.check, "check", false, "read the configuration and all that it names, say what is wrong, and serve nothing")
 	return cmd
 }
@@ -89,40 +100,10 @@ func (s *serveCommand) run(ctx context.Context) error {
 		fmt.Fprintf(s.std.out, "%s: ok\n", s.file)
 		return nil
 	}
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.Log.Level)); err != nil {
+	if d.Log, err = daemon.NewLog(s.std.err, c.Log); err != nil {
 		return fail(err)
 	}
-	d.Log = slog.New(slog.NewJSONHandler(s.std.err, &slog.HandlerOptions{Level: level}))
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
-	defer stop()
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
-	go reload(ctx, hup, d)
-	switch err := d.Run(ctx); {
-	case errors.Is(err, store.ErrDamaged):
-		return fail(err, "move the file away and start again: what it kept, MTA-STS policies, is fetched anew")
-	case err != nil:
-		return fail(err)
-	}
-	return nil
-}
-
-// reload reads the configuration again at each signal.
-func reload(ctx context.Context, hup <-chan os.Signal, d *daemon.Daemon) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-hup:
-		}
-		if err := d.Reload(); err != nil {
-			d.Log.Error("configuration not reloaded, the old one stays in force", "error", err.Error())
-			continue
-		}
-		d.Log.Info("configuration reloaded")
-	}
+	return runDaemon(ctx, d)
 }
 
 // configError says all that is wrong with a configuration, a line each.

@@ -116,6 +116,7 @@ func serverEvents() []Event {
 		}},
 		{"socket not used", slog.LevelWarn, "at the start, for a socket that systemd has opened for a server that is not configured", []Field{named}},
 		{"stopping", slog.LevelInfo, "when the daemon is told to end, or a server has failed", []Field{{"drain_ms", "milliseconds that messages under way have to finish"}}},
+		{"told to stop again, messages under way are given up", slog.LevelWarn, "at the second SIGTERM or SIGINT, which ends the process", nil},
 		{"stopped", slog.LevelInfo, "at the end", nil},
 		{"configuration reloaded", slog.LevelInfo, "when the configuration was read again", nil},
 		{"configuration not reloaded, the old one stays in force", slog.LevelError, "when what was read again is not right", []Field{failure}},

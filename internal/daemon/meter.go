@@ -92,3 +92,7 @@ func (d *Daemon) Reload() error {
 	d.tell(d.Notify.Ready(d.status()))
 	return nil
 }
+
+// Abandon logs that the daemon ends while messages are under way; whoever calls it ends
+// the process.
+func (d *Daemon) Abandon() { d.Log.Warn("told to stop again, messages under way are given up") }

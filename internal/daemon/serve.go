@@ -15,8 +15,6 @@ func (d *Daemon) serve(ctx context.Context, servers []server) error {
 	defer stop()
 	late, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
-	stopping := context.AfterFunc(ctx, d.stopping)
-	defer stopping()
 	var addrs []net.Addr
 	faults := make([]error, len(servers))
 	var first, last sync.WaitGroup
@@ -34,6 +32,10 @@ func (d *Daemon) serve(ctx context.Context, servers []server) error {
 			}
 		})
 	}
+	first.Go(func() {
+		<-ctx.Done()
+		d.stopping()
+	})
 	first.Go(func() { d.refresh(ctx) })
 	last.Go(func() { d.tell(d.Notify.Watch(late, d.alive)) })
 	d.tell(d.Notify.Ready(d.status()))
