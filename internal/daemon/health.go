@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -100,6 +101,10 @@ func (h *health) dns(ctx context.Context, s *state, now time.Time) error {
 	}
 	if ctx.Err() != nil {
 		err = fmt.Errorf("no answer within %s", probeTime)
+	}
+	var failure *resolver.Error
+	if errors.As(err, &failure) && failure.Reason == resolver.NoDNSSEC {
+		err = fmt.Errorf("%w; name a server in dns.servers that passes signatures on, or set recursive = true under [dns]", err)
 	}
 	if h.lastDNS.Load() == 0 {
 		return fmt.Errorf("no lookup has been answered yet: %w", err)

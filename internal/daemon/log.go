@@ -115,6 +115,10 @@ func serverEvents() []Event {
 			{"from", "configuration, or systemd if that has opened the socket"},
 		}},
 		{"socket not used", slog.LevelWarn, "at the start, for a socket that systemd has opened for a server that is not configured", []Field{named}},
+		{"not ready", slog.LevelError, "when the daemon cannot do all of its work, as /readyz says too: DNS does not answer, or the state directory cannot be written to", []Field{
+			{"failing", "list of what fails, a sentence each"},
+		}},
+		{"ready again", slog.LevelInfo, "when nothing of that fails any more", nil},
 		{"stopping", slog.LevelInfo, "when the daemon is told to end, or a server has failed", []Field{{"drain_ms", "milliseconds that messages under way have to finish"}}},
 		{"told to stop again, messages under way are given up", slog.LevelWarn, "at the second SIGTERM or SIGINT, which ends the process", nil},
 		{"stopped", slog.LevelInfo, "at the end", nil},
