@@ -47,6 +47,12 @@ func runDaemon(ctx context.Context, d *daemon.Daemon) error {
 	switch err := d.Run(ctx); {
 	case errors.Is(err, store.ErrDamaged):
 		return fail(err, "move the file away and start again: what it kept, MTA-STS policies, is fetched anew")
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fail(err, "something listens there already, perhaps another waxseal; stop it, or take another address")
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fail(err, "this machine does not have that address")
+	case errors.Is(err, os.ErrPermission):
+		return fail(err, "a port below 1024 takes CAP_NET_BIND_SERVICE, which the unit of waxseal serve --unit grants; a socket or folder must be this account's to write")
 	case err != nil:
 		return fail(err)
 	}

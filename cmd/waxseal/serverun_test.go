@@ -162,3 +162,32 @@ func TestServeSignals(t *testing.T) {
 		})
 	}
 }
+
+// TestServeTaken holds that an address which cannot be had is said with what to do.
+func TestServeTaken(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, row := range []struct{ name, listen, want string }{
+		{"taken", l.Addr().String(), "hint: something listens there already"},
+		{"foreign", "192.0.2.1:8891", "hint: this machine does not have that address"},
+		{"no-folder", "unix:/nowhere/milter", "waxseal: milter.listen: listen unix /nowhere/milter: "},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			dir := t.TempDir()
+			text := "hostname = \"mx.example.org\"\nmilter.listen = \"" + row.listen + "\"\ndns.zones = [\"" + dir + "/zone\"]\n"
+			for name, content := range map[string]string{"w.toml": text, "zone": ""} {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var out, errs bytes.Buffer
+			code := run(t.Context(), []string{"serve", "--config", dir + "/w.toml"}, stdio{in: strings.NewReader(""), out: &out, err: &errs})
+			if code != exitFailed || !strings.Contains(errs.String(), row.want) {
+				t.Errorf("got %d: %s, want %s", code, errs.String(), row.want)
+			}
+		})
+	}
+}
