@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -315,5 +316,42 @@ func BenchmarkVerdict(b *testing.B) {
 	v, d, times := verdict()
 	for b.Loop() {
 		s.Verdict(v, d, times)
+	}
+}
+
+// TestPages holds the other pages of docs to the metrics: names, and the values of
+// labels, that queries and alerts use.
+func TestPages(t *testing.T) {
+	known := map[string]bool{}
+	for _, m := range List() {
+		known[m.Name] = true
+		for _, l := range m.Labels {
+			for _, v := range l.Values {
+				known[m.Name+" "+l.Name+" "+v] = true
+			}
+		}
+	}
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil || len(pages) == 0 {
+		t.Fatal(pages, err)
+	}
+	found := 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`\b(waxseal_[a-z0-9_]+)\b(?:\{(\w+)="(\w+)"\})?`).FindAllStringSubmatch(string(text), -1) {
+			key := regexp.MustCompile(`_(bucket|sum|count)$`).ReplaceAllString(m[1], "")
+			if m[2] != "" {
+				key += " " + m[2] + " " + m[3]
+			}
+			if found++; !known[key] {
+				t.Errorf("%s names %s, which is none", filepath.Base(page), m[0])
+			}
+		}
+	}
+	if found < 20 {
+		t.Errorf("only %d metrics are named", found)
 	}
 }
