@@ -19,7 +19,7 @@ const module = "github.com/waxseal/waxseal/"
 // floors lists the packages of each floor, the lowest first. A trailing "/..."
 // takes the folders below as well. A package imports only lower floors.
 var floors = [][]string{
-	{"internal/ascii", "internal/accept", "domain", "message"},
+	{"internal/ascii", "internal/accept", "internal/panics", "domain", "message"},
 	{"internal/taglist", "authres", "resolver", "arf"},
 	{"resolver/...", "dnssec/...", "spf", "dkim", "arc", "dmarc/...", "lookalike", "smtp", "dane", "mtasts", "tlsrpt"},
 	{"inbound", "outbound"},

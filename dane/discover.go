@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strconv"
 
+	"github.com/waxseal/waxseal/internal/panics"
 	"github.com/waxseal/waxseal/resolver"
 )
 
@@ -174,10 +175,9 @@ func both(ctx context.Context, r resolver.Resolver, host string) (v6, v4 asked) 
 			return asked{answer: a}, ask(ctx, r, host, resolver.TypeA)
 		}
 	}
-	done := make(chan asked, 1)
-	go func() { done <- ask(ctx, r, host, resolver.TypeAAAA) }()
+	other := panics.Go(func() asked { return ask(ctx, r, host, resolver.TypeAAAA) })
 	v4 = ask(ctx, r, host, resolver.TypeA)
-	return <-done, v4
+	return other(), v4
 }
 
 // candidates returns the TLSA base domains to try, the best first (RFC 7671,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/waxseal/waxseal/internal/panics"
 	"github.com/waxseal/waxseal/resolver"
 )
 
@@ -23,6 +24,8 @@ type lookup struct {
 	answer  *resolver.Answer
 	err     error
 	pending *lookup // where the answer comes in, if it was not there at once
+
+	panicked *panics.Panic
 }
 
 // Add asks r for the key record at name, which is Signature.KeyName, and returns
@@ -41,7 +44,10 @@ func (l *Lookups) Add(ctx context.Context, r resolver.Resolver, name string) int
 	if !known {
 		p := &lookup{name: name}
 		k.pending = p
-		l.wait.Go(func() { p.answer, p.err = r.Lookup(ctx, name, resolver.TypeTXT) })
+		l.wait.Go(func() {
+			defer panics.Catch(&p.panicked)
+			p.answer, p.err = r.Lookup(ctx, name, resolver.TypeTXT)
+		})
 	}
 	if l.list == nil {
 		l.list = l.first[:0]
@@ -50,8 +56,15 @@ func (l *Lookups) Add(ctx context.Context, r resolver.Resolver, name string) int
 	return len(l.list) - 1
 }
 
-// Wait waits for all answers.
-func (l *Lookups) Wait() { l.wait.Wait() }
+// Wait waits for all answers. A panic of the resolver arrives here.
+func (l *Lookups) Wait() {
+	l.wait.Wait()
+	for i := range l.list {
+		if p := l.list[i].pending; p != nil {
+			p.panicked.Throw()
+		}
+	}
+}
 
 // KeyAnswer is what came of looking for the key of a signature.
 type KeyAnswer struct {

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/miekg/dns"
+	"github.com/waxseal/waxseal/internal/panics"
 	"github.com/waxseal/waxseal/resolver"
 )
 
@@ -24,7 +25,7 @@ type earlyReply struct {
 	reply *resolver.Reply
 	err   error
 
-	panicked any
+	panicked *panics.Panic
 }
 
 // lookAhead asks for what proving the zones from top down to signer will need
@@ -70,7 +71,7 @@ func (l *lookup) askEarly(ctx context.Context, zone name, q resolver.Question) b
 	v.early.waiting[q] = r
 	go func() {
 		defer close(r.done)
-		defer func() { r.panicked = recover() }()
+		defer panics.Catch(&r.panicked)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
 		defer cancel()
 		r.reply, r.err = v.fetch(ctx, q, nil)
@@ -88,9 +89,7 @@ func (v *Validator) ask(ctx context.Context, q resolver.Question, avoid []string
 	}
 	select {
 	case <-r.done:
-		if r.panicked != nil {
-			panic(r.panicked)
-		}
+		r.panicked.Throw()
 		return r.reply, r.err
 	case <-ctx.Done():
 		return nil, ctx.Err()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/waxseal/waxseal/internal/panics"
 	"github.com/waxseal/waxseal/resolver"
 )
 
@@ -157,7 +158,7 @@ type flight struct {
 	err   error
 	spent budget
 
-	panicked any
+	panicked *panics.Panic
 }
 
 // enter returns what is known about zone as a cut below parent; parent is nil
@@ -183,9 +184,7 @@ func (l *lookup) enter(ctx context.Context, zone name, parent *cut) (*cut, error
 		return nil, ctx.Err()
 	case <-f.done:
 	}
-	if f.panicked != nil {
-		panic(f.panicked) // where the caller's own recover is
-	}
+	f.panicked.Throw() // to where the caller's own recover is
 	if !running { // the work is on the account of who began it
 		l.budget.spend(f.spent)
 	}
@@ -196,7 +195,7 @@ func (v *Validator) fly(ctx context.Context, f *flight, zone name, parent *cut, 
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	defer func() {
-		f.panicked = recover()
+		f.panicked = panics.Of(recover())
 		v.flights.mu.Lock()
 		delete(v.flights.running, zone)
 		v.flights.mu.Unlock()

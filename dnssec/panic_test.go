@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/miekg/dns"
+	"github.com/waxseal/waxseal/internal/panics"
 	"github.com/waxseal/waxseal/resolver"
 )
 
@@ -27,7 +28,7 @@ func TestPanicReachesCaller(t *testing.T) {
 			}
 			func() {
 				defer func() {
-					if got := recover(); got != "broken" {
+					if got := panics.Of(recover()); got == nil || got.Value != "broken" {
 						t.Errorf("got %v, want a panic", got)
 					}
 				}()

@@ -2,10 +2,11 @@ package inbound
 
 import (
 	"context"
-	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/waxseal/waxseal/internal/panics"
 	"github.com/waxseal/waxseal/resolver"
 )
 
@@ -75,6 +76,8 @@ type budget struct {
 	peek resolver.Peeker // next, if it is one
 	time *dnsTime
 	keep time.Duration // of time, for others
+	// fault takes the first panic of next; required.
+	fault *atomic.Pointer[panics.Panic]
 
 	mu   sync.Mutex
 	left int
@@ -109,8 +112,9 @@ func (b *budget) Lookup(ctx context.Context, name string, t resolver.Type) (a *r
 	}
 	// A fault in a source of answers must cost this message, not the process.
 	defer func() {
-		if p := recover(); p != nil {
-			a, err = nil, &resolver.Error{Reason: resolver.ServerFailed, Name: name, Type: t, Detail: fmt.Sprintf("internal fault: %v", p)}
+		if p := panics.Of(recover()); p != nil {
+			b.fault.CompareAndSwap(nil, p)
+			a, err = nil, &resolver.Error{Reason: resolver.ServerFailed, Name: name, Type: t, Detail: p.Error()}
 		}
 	}()
 	limited, cancel := context.WithTimeout(ctx, left)

@@ -78,6 +78,13 @@ func Decide(v *Verdict, p Policy) Decision {
 
 func outcome(v *Verdict, p Policy, o *dmarc.Override) Decision {
 	accept := Decision{Action: Accept, Disposition: dmarc.PolicyNone}
+	if v.Fault != nil {
+		// In every mode: nobody knows what else is wrong with what was found out.
+		return Decision{
+			Action: TempFail, Code: 451, Enhanced: "4.3.0", Disposition: dmarc.PolicyNone,
+			Text: "the message cannot be checked now, try again later",
+		}
+	}
 	if p.SPF == Enforce {
 		switch v.SPF.Result {
 		case spf.Fail:

@@ -1,16 +1,16 @@
 package inbound
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/waxseal/waxseal/arc"
 	"github.com/waxseal/waxseal/dkim"
 	"github.com/waxseal/waxseal/dmarc"
+	"github.com/waxseal/waxseal/internal/panics"
 	"github.com/waxseal/waxseal/message"
 	"github.com/waxseal/waxseal/spf"
 )
@@ -26,15 +26,15 @@ type Session struct {
 	author     message.Author
 	notes      Notes
 
-	ctx       context.Context
-	cancel    context.CancelFunc
-	wg        sync.WaitGroup
-	fault     error // a panic in SPF, which runs beside the others; read after wg.Wait
-	faultOnce sync.Once
-	broken    error // a panic in any other stage
+	ctx      context.Context
+	cancel   context.CancelFunc
+	wg       sync.WaitGroup
+	spfFault atomic.Pointer[panics.Panic] // in SPF, which runs beside the others
+	broken   *panics.Panic                // in any other stage
 
 	dns struct {
 		time                  dnsTime
+		fault                 atomic.Pointer[panics.Panic] // in the source of answers
 		spf, dkim, arc, dmarc budget
 	}
 	spf        spf.Checker
@@ -65,6 +65,9 @@ func (c *Checker) begin(ctx context.Context, env Envelope, h *message.Header, un
 	t := &s.dns.time
 	t.whole, t.left = wait, wait
 	keep := wait / dmarcShare
+	for _, b := range []*budget{&s.dns.spf, &s.dns.dkim, &s.dns.arc, &s.dns.dmarc} {
+		b.fault = &s.dns.fault
+	}
 	if env.Unknown == "" {
 		s.startSPF(s.dns.spf.init(c.Resolver, t, keep, maxSPFLookups))
 	} else {
@@ -124,7 +127,7 @@ func (s *Session) spfArgs() spf.Args {
 // recover keeps a fault in one message from ending the process.
 func (s *Session) recover() {
 	if p := recover(); p != nil {
-		s.faultOnce.Do(func() { s.fault = faultOf(p) })
+		s.spfFault.CompareAndSwap(nil, panics.Of(p))
 	}
 }
 
@@ -136,13 +139,21 @@ func (s *Session) guard(stage func()) {
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			s.broken = faultOf(p)
+			s.broken = panics.Of(p)
 		}
 	}()
 	stage()
 }
 
-func faultOf(p any) error { return fmt.Errorf("inbound: internal fault: %v", p) }
+// fault returns the panic that was met, nil for none.
+func (s *Session) fault() error {
+	for _, p := range [...]*panics.Panic{s.broken, s.spfFault.Load(), s.dns.fault.Load()} {
+		if p != nil {
+			return p
+		}
+	}
+	return nil
+}
 
 // Seal prepares to seal the message, which leaves again, in the same pass. It is to
 // be called before Write; nothing is sealed whose header is over a limit. The error
@@ -162,11 +173,13 @@ func (s *Session) Set(v *Verdict) (fields []byte, err error) {
 	if s.sealing == nil || s.broken != nil {
 		return nil, nil
 	}
-	err = errors.New("inbound: internal fault while sealing")
 	s.guard(func() {
 		s.sealing.Report(v.Results())
 		fields, err = s.sealing.Finish(&v.ARC)
 	})
+	if s.broken != nil {
+		return nil, fmt.Errorf("inbound: sealing: %w", s.broken)
+	}
 	return fields, err
 }
 
@@ -198,7 +211,7 @@ func (s *Session) Verdict() *Verdict {
 	if s.broken != nil {
 		v = s.undecided()
 	}
-	v.Fault = cmp.Or(s.broken, s.fault)
+	v.Fault = s.fault()
 	return v
 }
 
@@ -215,7 +228,7 @@ func (s *Session) waitHeader(v *Verdict) {
 // undecided is the verdict on a message in which a stage had a fault: temperror,
 // so that the message is neither believed nor lost.
 func (s *Session) undecided() *Verdict {
-	why := s.broken.Error()
+	why := "inbound: " + s.broken.Error()
 	return &Verdict{
 		SPF:      spf.Evaluation{Result: spf.TempError, Identity: spf.MailFrom, Reason: why, Trace: []spf.Step{}},
 		DKIM:     []dkim.Verification{{Result: dkim.TempError, Reason: why}},
@@ -231,8 +244,8 @@ func (s *Session) conclude(v *Verdict) {
 	if s.helo.Result != "" {
 		v.Helo = &s.helo
 	}
-	if s.fault != nil {
-		v.SPF = spf.Evaluation{Result: spf.TempError, Identity: spf.MailFrom, Reason: s.fault.Error(), Trace: []spf.Step{}}
+	if p := s.spfFault.Load(); p != nil {
+		v.SPF = spf.Evaluation{Result: spf.TempError, Identity: spf.MailFrom, Reason: "inbound: " + p.Error(), Trace: []spf.Step{}}
 	}
 	if s.unreadable != nil {
 		why := s.unreadable.Error()

@@ -24,7 +24,7 @@ type Verdict struct {
 	AuthenticationResults string `json:"authentication_results"`
 
 	// Fault is a panic that the message met somewhere, nil for none. What rests on
-	// the stage is temperror.
+	// the stage is temperror, and Decide defers the message.
 	Fault error `json:"-"`
 
 	remote   netip.Addr

@@ -3,10 +3,12 @@ package mtasts
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
 
+	"github.com/waxseal/waxseal/internal/panics"
 	"golang.org/x/sync/singleflight"
 )
 
@@ -50,13 +52,6 @@ type Evaluation struct {
 	Downgrade Mode `json:"downgrade,omitempty"`
 }
 
-// Limits of what a Cache holds in memory, and how long.
-const (
-	maxHeld  = 20000
-	heldFor  = time.Minute    // before the store is asked again
-	usedStep = 24 * time.Hour // how exact Entry.Used is, to spare writes
-)
-
 // Cache answers for the policies of domains. It may be used by several goroutines.
 type Cache struct {
 	// Fetcher fetches policies; its Resolver also looks up the records. Required.
@@ -69,24 +64,11 @@ type Cache struct {
 	// math/rand/v2.
 	Random func() float64
 
-	flight singleflight.Group
-	mu     sync.Mutex
-	held   map[string]held
-	failed map[string]failure
-}
-
-// held is an entry in memory, nil for a domain that the store lacks.
-type held struct {
-	entry   *Entry
-	at      time.Time
-	unsaved bool // the store could not take it, and has an older one or none
-}
-
-// failure is a failed fetch. A record with another id may be fetched at once.
-type failure struct {
-	id  string
-	at  time.Time
-	err *Error
+	flight  singleflight.Group
+	writing sync.Mutex // held from looking at what the store has to writing to it
+	mu      sync.Mutex
+	held    map[string]held
+	failed  map[string]failure
 }
 
 func (c *Cache) now() time.Time {
@@ -171,77 +153,6 @@ func downgrade(old, fresh *Entry) Mode {
 	return ""
 }
 
-// load returns the live entry of the domain, nil without one; unread says that the
-// store could not tell.
-func (c *Cache) load(ctx context.Context, ev *Evaluation, now time.Time) (entry *Entry, unread bool) {
-	c.mu.Lock()
-	h, ok := c.held[ev.Domain]
-	c.mu.Unlock()
-	// Another process may write to the store or purge it; look again now and then.
-	if c.Store != nil && (!ok || now.Sub(h.at) >= heldFor || now.Before(h.at)) {
-		e, err := c.Store.Load(ctx, ev.Domain)
-		switch {
-		case err != nil:
-			unread = true
-			ev.fail(&Error{Reason: StoreFailed, Domain: ev.Domain, Detail: err.Error(), Err: err})
-			if ok { // a store that hangs is not to be asked each time
-				h.at = now
-				c.hold(ev.Domain, h)
-			}
-		case h.unsaved && (e == nil || !e.Fetched.After(h.entry.Fetched)):
-			if err := c.keep(ctx, h.entry, now); err != nil {
-				ev.fail(err)
-			}
-		default:
-			h = held{entry: e, at: now}
-			c.hold(ev.Domain, h)
-		}
-	}
-	if h.entry == nil || !h.entry.Live(now) {
-		return nil, unread
-	}
-	return h.entry, unread
-}
-
-func (c *Cache) hold(domain string, h held) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.held == nil {
-		c.held = make(map[string]held)
-	}
-	makeRoom(c.held)
-	c.held[domain] = h
-}
-
-// keep holds an entry and saves it. It holds in this process even if it cannot be
-// written down.
-func (c *Cache) keep(ctx context.Context, e *Entry, now time.Time) *Error {
-	c.hold(e.Domain, held{entry: e, at: now, unsaved: c.Store != nil})
-	if c.Store == nil {
-		return nil
-	}
-	if err := c.Store.Save(ctx, e); err != nil {
-		return &Error{Reason: StoreFailed, Domain: e.Domain, Detail: err.Error(), Err: err}
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.held[e.Domain].entry == e {
-		c.held[e.Domain] = held{entry: e, at: now}
-	}
-	return nil
-}
-
-// makeRoom forgets one element, whichever, of a full map.
-func makeRoom[V any](m map[string]V) {
-	if len(m) < maxHeld {
-		return
-	}
-	for k := range m {
-		delete(m, k)
-		return
-	}
-}
-
 // refetch fetches the policy that the record's id announces, unless that failed
 // just now, and keeps it. Several askers share one fetch.
 func (c *Cache) refetch(ctx context.Context, ev *Evaluation, id string, now time.Time) (*Entry, bool) {
@@ -275,8 +186,14 @@ type fetched struct {
 	failed, unsaved *Error
 }
 
-// fetch fetches and keeps a policy.
-func (c *Cache) fetch(ctx context.Context, domain, id string) fetched {
+// fetch fetches and keeps a policy. A fault in it costs this fetch: the group of
+// fetches would end the process over a panic, and so would the background refresh.
+func (c *Cache) fetch(ctx context.Context, domain, id string) (got fetched) {
+	defer func() {
+		if p := panics.Of(recover()); p != nil {
+			got = fetched{failed: &Error{Reason: Faulted, Domain: domain, Detail: fmt.Sprint(p.Value), Err: p}}
+		}
+	}()
 	p, _, err := c.Fetcher.Fetch(ctx, domain)
 	now := c.now()
 	if err != nil {
@@ -289,57 +206,9 @@ func (c *Cache) fetch(ctx context.Context, domain, id string) fetched {
 		Fetched: now, Expires: now.Add(p.Lifetime()), Used: now,
 		Refresh: now.Add(RefreshAfter(p.Lifetime(), c.random())),
 	}
+	c.writing.Lock()
+	defer c.writing.Unlock()
 	return fetched{entry: e, unsaved: c.keep(ctx, e, now)}
-}
-
-// backoff returns the failure that forbids a fetch now (RFC 8461, Section 3.3).
-func (c *Cache) backoff(domain, id string, now time.Time) (*Error, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	f, ok := c.failed[domain]
-	if !ok || f.id != id || now.Sub(f.at) >= Backoff {
-		return nil, false
-	}
-	return f.err, true
-}
-
-func (c *Cache) noteFailure(domain string, f failure) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.failed == nil {
-		c.failed = make(map[string]failure)
-	}
-	makeRoom(c.failed)
-	c.failed[domain] = f
-}
-
-// touch notes that the policy was used, at most once a usedStep.
-func (c *Cache) touch(ctx context.Context, ev *Evaluation, e *Entry, now time.Time) {
-	if now.Sub(e.Used) < usedStep {
-		return
-	}
-	used := *e
-	used.Used = now
-	if err := c.keep(ctx, &used, now); err != nil {
-		ev.fail(err)
-	}
-}
-
-// Forget drops what the cache holds in memory of a domain, after an operator has
-// deleted it from the store.
-func (c *Cache) Forget(domain string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.held, domain)
-	delete(c.failed, domain)
-}
-
-// Len returns of how many domains the policy, or that there is none, is held in
-// memory.
-func (c *Cache) Len() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.held)
 }
 
 func (c *Cache) random() float64 {

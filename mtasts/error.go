@@ -26,6 +26,7 @@ const (
 	BackingOff      Reason = "the last fetch failed less than five minutes ago"
 	NotAwaited      Reason = "the fetch takes longer than the asker waits"
 	StoreFailed     Reason = "the policy cache failed"
+	Faulted         Reason = "the fetch ended in a fault of this program"
 )
 
 // Error is what went wrong with a record, a fetch or a policy.
@@ -78,7 +79,7 @@ func (r Reason) Kind() Kind {
 	switch r {
 	case NoRecord:
 		return NotThere
-	case RecordLookup, NotAwaited:
+	case RecordLookup, NotAwaited, Faulted:
 		return Temporary
 	case ManyRecords, RecordInvalid, PolicyInvalid:
 		return Invalid

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/waxseal/waxseal/internal/panics"
 	"github.com/waxseal/waxseal/resolver"
 )
 
@@ -148,13 +149,12 @@ func (f *Fetcher) addresses(ctx context.Context, host string) ([]netip.Addr, err
 		addrs []netip.Addr
 		err   error
 	}
-	v6 := make(chan found, 1)
-	go func() {
+	v6 := panics.Go(func() found {
 		addrs, _, err := resolver.LookupAddr(ctx, f.Resolver, host, resolver.TypeAAAA)
-		v6 <- found{addrs, err}
-	}()
+		return found{addrs, err}
+	})
 	v4, _, err := resolver.LookupAddr(ctx, f.Resolver, host, resolver.TypeA)
-	got := <-v6
+	got := v6()
 	all := interleave(got.addrs, v4)
 	switch {
 	case len(all) > 0:

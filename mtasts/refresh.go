@@ -107,7 +107,9 @@ func (c *Cache) refresh(ctx context.Context, e *Entry, r *Refreshed) error {
 func (c *Cache) postpone(ctx context.Context, e *Entry, until time.Time) error {
 	later := *e
 	later.Refresh = until
-	if err := c.keep(ctx, &later, c.now()); err != nil {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if err := c.amend(ctx, e, &later, c.now()); err != nil {
 		return err // not a nil *Error
 	}
 	return nil

@@ -23,6 +23,12 @@ type Entry struct {
 // Live reports whether the policy still holds.
 func (e *Entry) Live(now time.Time) bool { return now.Before(e.Expires) }
 
+// same reports whether two entries come from one fetch. A store may keep times to
+// the millisecond.
+func (e *Entry) same(o *Entry) bool {
+	return e.ID == o.ID && e.Fetched.UnixMilli() == o.Fetched.UnixMilli()
+}
+
 // Store keeps entries beyond the life of a process.
 type Store interface {
 	// Load returns the entry of a domain, nil if there is none.

@@ -82,6 +82,8 @@ type Plan struct {
 	MX       MXLookup          `json:"mx_lookup"`
 	// STS is the domain's MTA-STS policy; nil if nobody asked.
 	STS *mtasts.Evaluation `json:"mta_sts,omitempty"`
+	// Fault is a panic that ended the planning, nil for none; then Outcome is Defer.
+	Fault error `json:"-"`
 }
 
 // Host is one MX host of a plan.

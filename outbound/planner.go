@@ -5,10 +5,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/waxseal/waxseal/dane"
 	"github.com/waxseal/waxseal/domain"
+	"github.com/waxseal/waxseal/internal/panics"
 	"github.com/waxseal/waxseal/mtasts"
 	"github.com/waxseal/waxseal/resolver"
 	"github.com/waxseal/waxseal/smtp"
@@ -32,8 +34,19 @@ type Planner struct {
 }
 
 // Plan returns the plan for a recipient's domain. It always returns one: lookups
-// that fail are part of it.
-func (p *Planner) Plan(ctx context.Context, recipientDomain string) *Plan {
+// that fail are part of it, and a panic in one of them too.
+func (p *Planner) Plan(ctx context.Context, recipientDomain string) (plan *Plan) {
+	defer func() {
+		if f := panics.Of(recover()); f != nil {
+			plan = &Plan{Domain: recipientDomain, Hosts: []Host{}, Fault: f}
+			plan.MX = MXLookup{Name: recipientDomain, Expanded: recipientDomain, Kind: FailedMX, Failed: true, Reason: f.Error()}
+			plan.end(Defer, 451, smtp.EnhancedCode{4, 3, 0}, "the way to %s could not be looked up: %s", recipientDomain, f)
+		}
+	}()
+	return p.plan(ctx, recipientDomain)
+}
+
+func (p *Planner) plan(ctx context.Context, recipientDomain string) *Plan {
 	plan := &Plan{Domain: recipientDomain, Hosts: []Host{}}
 	name, err := domain.Parse(recipientDomain)
 	if err != nil {
@@ -63,15 +76,14 @@ func (p *Planner) askSTS(ctx context.Context, domain string) func() *mtasts.Eval
 			return func() *mtasts.Evaluation { return p.STS.Policy(ctx, domain) }
 		}
 	}
-	done := make(chan *mtasts.Evaluation, 1)
-	go func() { done <- p.STS.Policy(ctx, domain) }()
-	return func() *mtasts.Evaluation { return <-done }
+	return panics.Go(func() *mtasts.Evaluation { return p.STS.Policy(ctx, domain) })
 }
 
 // discover looks up addresses and TLSA records of all hosts.
 func (p *Planner) discover(ctx context.Context, hosts []Host) {
 	peeker, _ := p.Resolver.(resolver.Peeker)
 	limit := semaphore.NewWeighted(atOnce)
+	caught := make([]*panics.Panic, len(hosts))
 	var wg sync.WaitGroup
 	for i := range hosts {
 		h := &hosts[i]
@@ -82,6 +94,7 @@ func (p *Planner) discover(ctx context.Context, hosts []Host) {
 			}
 		}
 		wg.Go(func() {
+			defer panics.Catch(&caught[i])
 			// Only a context that has ended keeps us from acquiring; then the
 			// lookups fail by themselves.
 			if limit.Acquire(ctx, 1) == nil {
@@ -91,6 +104,9 @@ func (p *Planner) discover(ctx context.Context, hosts []Host) {
 		})
 	}
 	wg.Wait()
+	for _, c := range caught {
+		c.Throw()
+	}
 }
 
 // discoverHost looks up one host. Another port than 25 is how a test bed reaches the
@@ -175,6 +191,9 @@ func (plan *Plan) awaitSTS(h *Host, secureMX bool) {
 	}
 	if !plan.STS.Lookup.Failed {
 		h.Reason = fmt.Sprintf("the MTA-STS policy of %s is not there yet: its host is slow", plan.Domain)
+		if e := plan.STS.Errors[0]; e.Reason == mtasts.Faulted {
+			h.Reason = strings.TrimPrefix(e.Error(), "mtasts: ")
+		}
 		return
 	}
 	h.Reason = fmt.Sprintf("whether %s has an MTA-STS policy could not be looked up: %s", plan.Domain, plan.STS.Lookup.Reason)

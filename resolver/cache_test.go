@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/waxseal/waxseal/internal/panics"
 	"github.com/waxseal/waxseal/resolver"
 	"github.com/waxseal/waxseal/resolver/zonefile"
 )
@@ -214,7 +215,7 @@ func TestCachePanic(t *testing.T) {
 		panic("boom")
 	})}
 	defer func() {
-		if got := recover(); got != "boom" {
+		if got := panics.Of(recover()); got == nil || got.Value != "boom" {
 			t.Errorf("got %v, want boom", got)
 		}
 	}()

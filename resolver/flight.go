@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/waxseal/waxseal/internal/panics"
 )
 
 // flight is one lookup that several callers may wait for.
@@ -17,7 +18,7 @@ type flight struct {
 	// Set before done is closed.
 	answer   *Answer
 	err      error
-	panicked any
+	panicked *panics.Panic
 }
 
 // join waits for the outcome of q, looking it up if nobody does yet.
@@ -39,9 +40,7 @@ func (c *Cache) join(ctx context.Context, s *shard, q Question) (*Answer, error)
 	s.mu.Unlock()
 	select {
 	case <-f.done:
-		if f.panicked != nil {
-			panic(f.panicked) // where the caller's own recover is
-		}
+		f.panicked.Throw() // to where the caller's own recover is
 		return f.answer, f.err
 	case <-ctx.Done():
 		s.leave(q, f)
@@ -67,7 +66,7 @@ func (c *Cache) fly(ctx context.Context, s *shard, q Question, f *flight) {
 	defer f.cancel()
 	defer close(f.done)
 	defer func() {
-		f.panicked = recover()
+		f.panicked = panics.Of(recover())
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.flights[q] == f {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/waxseal/waxseal/internal/panics"
 	"github.com/waxseal/waxseal/resolver"
 )
 
@@ -61,6 +62,8 @@ type waiting struct {
 	used   bool
 	answer *resolver.Answer
 	err    error
+
+	panicked *panics.Panic
 }
 
 // pending keeps what of the current record may still be asked ahead, and what
@@ -162,6 +165,7 @@ func (k *check) start1(ctx context.Context, name string, t resolver.Type) bool {
 	r := k.c.Resolver
 	go func() {
 		defer close(w.done)
+		defer panics.Catch(&w.panicked)
 		w.answer, w.err = r.Lookup(ctx, name, t)
 	}()
 	return true
@@ -175,6 +179,7 @@ func (k *check) await(ctx context.Context, w *waiting) (*resolver.Answer, error)
 	}
 	select {
 	case <-w.done:
+		w.panicked.Throw()
 		return w.answer, w.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
