@@ -13,9 +13,13 @@
 //   - A lookup that fails defers its host. MTA-STS does not rescue it. Where it is the
 //     MTA-STS record that cannot be looked up, and no policy from before holds, the
 //     hosts wait that DANE does not prove.
+//   - A null MX, a domain or an address that does not exist ends in a bounce. Where an
+//     enforced MTA-STS policy is in force, that must be proven by DNSSEC; otherwise the
+//     mail waits.
 package outbound
 
 import (
+	"errors"
 	"net/netip"
 
 	"github.com/waxseal/waxseal/dane"
@@ -105,6 +109,19 @@ type Host struct {
 	Unlisted bool `json:"mta_sts_unlisted,omitempty"`
 	// DANE is the evidence of address and TLSA lookups.
 	DANE *dane.Discovery `json:"dane,omitempty"`
+}
+
+// Faults returns the panics that the plan met, joined, nil for none.
+func (plan *Plan) Faults() error {
+	all := []error{plan.Fault}
+	if plan.STS != nil {
+		for _, e := range plan.STS.Errors {
+			if e.Reason == mtasts.Faulted {
+				all = append(all, e)
+			}
+		}
+	}
+	return errors.Join(all...)
 }
 
 // Addresses are those to connect to, in the order to try them.

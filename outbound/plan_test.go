@@ -85,6 +85,9 @@ twice.plain. MX 10 mx.plain.
 _mta-sts.twice.plain. TXT "v=STSv1; id=1;"
 _mta-sts.twice.plain. TXT "v=STSv1; id=2;"
 broken.plain. MX 10 mx.plain.
+null.plain. MX 0 .
+text.plain. TXT "nothing to mail"
+lost.plain. MX 10 lost-mx.plain.
 _mta-sts.broken.plain. TXT "v=STSv1"
 `
 
@@ -148,6 +151,17 @@ func TestPlan(t *testing.T) {
 		{"sts-lookup-bogus", "aliasmx.signed", "x.signed enforce x.signed", "deliver dane; aliasmx-host.signed dane use"},
 		{"sts-lookup-bogus-no-dane", "order.signed", "x.signed enforce x.signed", "defer none 451 4.4.3; a.signed opportunistic defer; b.signed opportunistic defer; c.signed opportunistic defer"},
 		{"sts-lookup-bogus-cached", "order.signed", "order.signed enforce c.signed", "deliver mta-sts; a.signed mta-sts skip; b.signed mta-sts skip; c.signed mta-sts use"},
+		// Nor can whoever forges a denial turn mail into bounces against a policy.
+		{"forged-null-mx", "null.plain", "null.plain enforce mx.plain", "defer mta-sts 451 4.4.3"},
+		{"forged-null-mx-testing", "null.plain", "null.plain testing mx.plain", "reject none 556 5.1.10"},
+		{"null-mx-insecure", "null.plain", "", "reject none 556 5.1.10"},
+		{"proven-null-mx-sts", "null.signed", "null.signed enforce mx.plain", "reject none 556 5.1.10"},
+		{"forged-nxdomain", "gone.plain", "gone.plain enforce mx.plain", "defer mta-sts 451 4.4.3"},
+		{"proven-nxdomain-sts", "nowhere.signed", "nowhere.signed enforce mx.plain", "reject none 550 5.1.2"},
+		{"forged-no-mx", "text.plain", "text.plain enforce mx.plain", "defer mta-sts 451 4.4.3; text.plain mta-sts skip"},
+		{"forged-unlisted-no-address", "lost.plain", "lost.plain enforce mx.plain", "defer mta-sts 451 4.4.3; lost-mx.plain mta-sts skip"},
+		{"forged-no-address", "lost.plain", "lost.plain enforce lost-mx.plain", "defer mta-sts 451 4.4.3; lost-mx.plain mta-sts skip"},
+		{"proven-no-address-sts", "lost.signed", "lost.signed enforce lost-mx.signed", "reject none 550 5.4.4; lost-mx.signed mta-sts skip"},
 		{"case-and-dot", "DANE.signed.", "", "deliver dane; mx.dane.signed dane use"},
 		{"no-name", "a b", "", "reject none 553 5.1.2"},
 	}

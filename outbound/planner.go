@@ -220,8 +220,14 @@ func (plan *Plan) conclude() *Plan {
 	case FailedMX:
 		return plan.end(Defer, 451, smtp.EnhancedCode{4, 4, 3}, "the MX of %s could not be looked up: %s", plan.Domain, plan.MX.Reason)
 	case NoDomain:
+		if plan.contradicted() {
+			return plan.contradict("%s is said not to exist", plan.Domain)
+		}
 		return plan.end(Reject, 550, smtp.EnhancedCode{5, 1, 2}, "%s does not exist", plan.Domain)
 	case NullMX:
+		if plan.contradicted() {
+			return plan.contradict("%s is said to take no mail (null MX)", plan.Domain)
+		}
 		return plan.end(Reject, 556, smtp.EnhancedCode{5, 1, 10}, "%s takes no mail (null MX)", plan.Domain)
 	}
 	var states [3]int
@@ -251,10 +257,38 @@ func (plan *Plan) conclude() *Plan {
 	case states[2] > 0: // RFC 8461, Section 5: temporary; the policy may be wrong
 		plan.Mechanism = MechanismMTASTS
 		return plan.end(Defer, 451, smtp.EnhancedCode{4, 7, 0}, "no MX host of %s is in its MTA-STS policy", plan.Domain)
+	case plan.contradicted():
+		return plan.contradict("no host of %s is said to have an address", plan.Domain)
 	case plan.MX.Kind == ImplicitMX:
 		return plan.end(Reject, 550, smtp.EnhancedCode{5, 1, 2}, "%s has neither MX nor address", plan.Domain)
 	}
 	return plan.end(Reject, 550, smtp.EnhancedCode{5, 4, 4}, "no MX host of %s has an address", plan.Domain)
+}
+
+// contradicted reports whether a dead end is not proven and an enforced MTA-STS
+// policy says that there is a way. The policy came from a host with a certificate,
+// the denial from whoever answered: a forged null MX (RFC 7505) or NXDOMAIN must not
+// turn mail into bounces that a forged MX record could not turn aside. RFC 8461,
+// Section 5 holds mail back as long as no host satisfies the policy. An owner who
+// means it publishes mode none, or lets the policy run out.
+func (plan *Plan) contradicted() bool {
+	sts := plan.sts()
+	if sts == nil || sts.Mode != mtasts.Enforce {
+		return false
+	}
+	proven := plan.MX.Status == resolver.Secure
+	for i := range plan.Hosts {
+		proven = proven && plan.Hosts[i].DANE.Status == resolver.Secure
+	}
+	return !proven
+}
+
+// contradict defers what contradicted holds for.
+func (plan *Plan) contradict(format string, args ...any) *Plan {
+	plan.Mechanism = MechanismMTASTS
+	said := fmt.Sprintf(format, args...)
+	return plan.end(Defer, 451, smtp.EnhancedCode{4, 4, 3},
+		"%s, but that is not proven by DNSSEC and contradicts the MTA-STS policy in force", said)
 }
 
 // rank orders the policies, 0 the strongest.
