@@ -13,6 +13,7 @@ const (
 	RecordInvalid   Reason = "the TXT record is malformed"
 	HostLookup      Reason = "the policy host could not be looked up"
 	NoHost          Reason = "the policy host has no address"
+	ForbiddenHost   Reason = "the policy host must not be connected to"
 	Unreachable     Reason = "the policy host could not be reached"
 	Timeout         Reason = "the policy could not be fetched in time"
 	BadCertificate  Reason = "the policy host's certificate is not valid for it"

@@ -43,6 +43,9 @@ type Fetcher struct {
 	Timeout time.Duration
 	// Dial opens connections; nil means a net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Forbid says why an address must not be connected to, "" if it may: a stranger's
+	// zone can name a service of this host or network. nil forbids none.
+	Forbid func(netip.Addr) string
 	// Time is the clock that certificates are checked by; nil means time.Now.
 	Time func() time.Time
 }
@@ -155,8 +158,10 @@ func (f *Fetcher) addresses(ctx context.Context, host string) ([]netip.Addr, err
 	})
 	v4, _, err := resolver.LookupAddr(ctx, f.Resolver, host, resolver.TypeA)
 	got := v6()
-	all := interleave(got.addrs, v4)
+	all, forbidden := f.allowed(interleave(got.addrs, v4))
 	switch {
+	case len(all) == 0 && forbidden != "":
+		return nil, &Error{Reason: ForbiddenHost, Detail: forbidden}
 	case len(all) > 0:
 		return all[:min(len(all), maxAddresses)], nil
 	case err != nil || got.err != nil:
@@ -164,6 +169,22 @@ func (f *Fetcher) addresses(ctx context.Context, host string) ([]netip.Addr, err
 		return nil, &Error{Reason: HostLookup, Detail: resolver.ReasonOf(err), Err: err}
 	}
 	return nil, &Error{Reason: NoHost}
+}
+
+// allowed returns the addresses that may be connected to, and what is wrong with
+// the others.
+func (f *Fetcher) allowed(addrs []netip.Addr) (all []netip.Addr, forbidden string) {
+	if f.Forbid == nil {
+		return addrs, ""
+	}
+	for _, a := range addrs {
+		if why := f.Forbid(a); why != "" {
+			forbidden = a.String() + " is " + why
+			continue
+		}
+		all = append(all, a)
+	}
+	return all, forbidden
 }
 
 // interleave takes from a and b in turns, so that both families are tried early.

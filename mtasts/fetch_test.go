@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -150,6 +151,42 @@ func TestFetchAddresses(t *testing.T) {
 			f.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 				if strings.HasPrefix(address, "[100::1]") {
 					return nil, errors.New("unreachable")
+				}
+				return new(net.Dialer).DialContext(ctx, network, address)
+			}
+			_, _, err := f.Fetch(t.Context(), "example")
+			if tt.want == "" && err != nil {
+				t.Error(err)
+			} else if tt.want != "" {
+				wantError(t, err, tt.want)
+			}
+		})
+	}
+}
+
+// TestFetchForbidden holds that no address is dialled that the operator forbids, also
+// beside one that he allows.
+func TestFetchForbidden(t *testing.T) {
+	ca := newAuthority(t)
+	port := serve(t, ca.issue(t, "mta-sts.example", time.Now().AddDate(9, 0, 0)), text("text/plain", policyText))
+	for _, tt := range []struct {
+		name, zone string
+		want       mtasts.Reason
+	}{
+		{"only", "mta-sts.example. AAAA fd00::1", mtasts.ForbiddenHost},
+		{"beside-allowed", "mta-sts.example. AAAA fd00::1\n" + hostZone, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := &mtasts.Fetcher{Resolver: &zone{text: tt.zone}, RootCAs: ca.pool(), Port: port}
+			f.Forbid = func(a netip.Addr) string {
+				if a.IsPrivate() {
+					return "a private address"
+				}
+				return ""
+			}
+			f.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+				if strings.HasPrefix(address, "[fd00::1]") {
+					t.Errorf("%s was dialled", address)
 				}
 				return new(net.Dialer).DialContext(ctx, network, address)
 			}

@@ -86,6 +86,9 @@ type Plan struct {
 	MX       MXLookup          `json:"mx_lookup"`
 	// STS is the domain's MTA-STS policy; nil if nobody asked.
 	STS *mtasts.Evaluation `json:"mta_sts,omitempty"`
+	// Self is the MX host that is the planning host itself: it and those after it are
+	// not in Hosts.
+	Self string `json:"self,omitempty"`
 	// Fault is a panic that ended the planning, nil for none; then Outcome is Defer.
 	Fault error `json:"-"`
 }
@@ -107,6 +110,8 @@ type Host struct {
 	// Unlisted is set if the MTA-STS policy, enforced or in testing, does not name
 	// the host.
 	Unlisted bool `json:"mta_sts_unlisted,omitempty"`
+	// Forbidden are the addresses that must not be connected to, each with the reason.
+	Forbidden []string `json:"forbidden,omitempty"`
 	// DANE is the evidence of address and TLSA lookups.
 	DANE *dane.Discovery `json:"dane,omitempty"`
 }

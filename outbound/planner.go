@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
+	"net/netip"
 	"strings"
 	"sync"
 
@@ -29,6 +29,14 @@ type Planner struct {
 	// Port is the SMTP port, at which TLSA records are asked for; 0 means 25. A host
 	// without any at another port is held to those of port 25.
 	Port uint16
+	// Forbid says why an address must not be connected to, "" if it may; nil forbids
+	// none. NotPublic is one for whoever sends to the internet alone.
+	Forbid func(netip.Addr) string
+	// Hostname is this host's name and Own tells its addresses, to stop loops: an MX
+	// host that is this one ends the list (RFC 5321, Section 5.1). Empty and nil mean
+	// that none is.
+	Hostname string
+	Own      func(netip.Addr) bool
 	// Shuffle orders hosts of one preference; nil means math/rand/v2.Shuffle.
 	Shuffle func(n int, swap func(i, j int))
 }
@@ -59,6 +67,7 @@ func (p *Planner) plan(ctx context.Context, recipientDomain string) *Plan {
 	plan.Hosts, plan.MX = append(plan.Hosts, hosts...), mx
 	p.discover(ctx, plan.Hosts)
 	plan.STS = sts()
+	p.reach(plan)
 	for i := range plan.Hosts {
 		plan.decide(&plan.Hosts[i])
 	}
@@ -171,6 +180,9 @@ func (plan *Plan) decide(h *Host) {
 			h.Reason += "; the MTA-STS policy is in testing"
 		}
 	}
+	if h.unreachable() && h.State == Use {
+		h.State, h.Reason = Skip, "it must not be connected to: "+strings.Join(h.Forbidden, ", ")
+	}
 	plan.awaitSTS(h, secureMX)
 }
 
@@ -205,135 +217,4 @@ func (plan *Plan) sts() *mtasts.Policy {
 		return nil
 	}
 	return plan.STS.Policy
-}
-
-func (plan *Plan) end(o Outcome, code int, enhanced smtp.EnhancedCode, format string, args ...any) *Plan {
-	plan.Outcome, plan.Code, plan.Enhanced = o, code, enhanced
-	plan.Reason = fmt.Sprintf(format, args...)
-	plan.Mechanism = cmp.Or(plan.Mechanism, MechanismNone)
-	return plan
-}
-
-// conclude draws the conclusions for the domain.
-func (plan *Plan) conclude() *Plan {
-	switch plan.MX.Kind {
-	case FailedMX:
-		return plan.end(Defer, 451, smtp.EnhancedCode{4, 4, 3}, "the MX of %s could not be looked up: %s", plan.Domain, plan.MX.Reason)
-	case NoDomain:
-		if plan.contradicted() {
-			return plan.contradict("%s is said not to exist", plan.Domain)
-		}
-		return plan.end(Reject, 550, smtp.EnhancedCode{5, 1, 2}, "%s does not exist", plan.Domain)
-	case NullMX:
-		if plan.contradicted() {
-			return plan.contradict("%s is said to take no mail (null MX)", plan.Domain)
-		}
-		return plan.end(Reject, 556, smtp.EnhancedCode{5, 1, 10}, "%s takes no mail (null MX)", plan.Domain)
-	}
-	var states [3]int
-	weakest := 0
-	for i := range plan.Hosts {
-		switch h := &plan.Hosts[i]; h.State {
-		case Use:
-			states[0]++
-			weakest = max(weakest, h.Policy.rank())
-		case Wait:
-			states[1]++
-		case Skip:
-			if h.Policy == MTASTS && h.DANE.Outcome != dane.NoAddress {
-				states[2]++
-			}
-		}
-	}
-	switch {
-	case states[0] > 0:
-		plan.Mechanism = [...]Mechanism{MechanismDANE, MechanismMTASTS, MechanismDANE, MechanismOpportunistic}[weakest]
-		return plan.end(Deliver, 0, smtp.EnhancedCode{}, "%s", plan.summary(weakest))
-	case states[1] > 0:
-		if plan.waits(DANE) {
-			plan.Mechanism = MechanismDANE
-		}
-		return plan.end(Defer, 451, smtp.EnhancedCode{4, 4, 3}, "no MX host of %s can be used now: %s", plan.Domain, plan.first(Wait))
-	case states[2] > 0: // RFC 8461, Section 5: temporary; the policy may be wrong
-		plan.Mechanism = MechanismMTASTS
-		return plan.end(Defer, 451, smtp.EnhancedCode{4, 7, 0}, "no MX host of %s is in its MTA-STS policy", plan.Domain)
-	case plan.contradicted():
-		return plan.contradict("no host of %s is said to have an address", plan.Domain)
-	case plan.MX.Kind == ImplicitMX:
-		return plan.end(Reject, 550, smtp.EnhancedCode{5, 1, 2}, "%s has neither MX nor address", plan.Domain)
-	}
-	return plan.end(Reject, 550, smtp.EnhancedCode{5, 4, 4}, "no MX host of %s has an address", plan.Domain)
-}
-
-// contradicted reports whether a dead end is not proven and an enforced MTA-STS
-// policy says that there is a way. The policy came from a host with a certificate,
-// the denial from whoever answered: a forged null MX (RFC 7505) or NXDOMAIN must not
-// turn mail into bounces that a forged MX record could not turn aside. RFC 8461,
-// Section 5 holds mail back as long as no host satisfies the policy. An owner who
-// means it publishes mode none, or lets the policy run out.
-func (plan *Plan) contradicted() bool {
-	sts := plan.sts()
-	if sts == nil || sts.Mode != mtasts.Enforce {
-		return false
-	}
-	proven := plan.MX.Status == resolver.Secure
-	for i := range plan.Hosts {
-		proven = proven && plan.Hosts[i].DANE.Status == resolver.Secure
-	}
-	return !proven
-}
-
-// contradict defers what contradicted holds for.
-func (plan *Plan) contradict(format string, args ...any) *Plan {
-	plan.Mechanism = MechanismMTASTS
-	said := fmt.Sprintf(format, args...)
-	return plan.end(Defer, 451, smtp.EnhancedCode{4, 4, 3},
-		"%s, but that is not proven by DNSSEC and contradicts the MTA-STS policy in force", said)
-}
-
-// rank orders the policies, 0 the strongest.
-func (p Policy) rank() int {
-	switch p {
-	case DANE:
-		return 0
-	case MTASTS:
-		return 1
-	case DANEUnauthenticated:
-		return 2
-	}
-	return 3
-}
-
-// waits reports whether a host under the policy waits for a lookup.
-func (plan *Plan) waits(p Policy) bool {
-	return slices.ContainsFunc(plan.Hosts, func(h Host) bool { return h.State == Wait && h.Policy == p })
-}
-
-// first returns the reason of the first host in the state.
-func (plan *Plan) first(s State) string {
-	for i := range plan.Hosts {
-		if plan.Hosts[i].State == s {
-			return plan.Hosts[i].Reason
-		}
-	}
-	return ""
-}
-
-// summary says in a sentence what protects the domain's mail.
-func (plan *Plan) summary(weakest int) string {
-	switch weakest {
-	case 0:
-		if plan.MX.Status != resolver.Secure {
-			return fmt.Sprintf("every usable host is authenticated by DANE, but the MX lookup is %s: a forger of DNS can name other hosts", plan.MX.Status)
-		}
-		return "every usable host is authenticated by DANE"
-	case 1:
-		return "every usable host is authenticated, by DANE or by the MTA-STS policy"
-	case 2:
-		return "every usable host must use TLS, but the TLSA records of some authenticate nothing"
-	}
-	if plan.sts() != nil {
-		return "the MTA-STS policy is in testing: TLS is used where it works, failures are reported"
-	}
-	return "nothing demands TLS: it is used where it works, and anyone on the way can prevent it"
 }
