@@ -60,7 +60,7 @@ func (plan *Plan) skipped() *Plan {
 		case h.Policy == MTASTS && h.Unlisted:
 			unlisted = true
 		case h.unreachable():
-			forbidden = h.Name + ": " + h.Reason
+			forbidden = h.Reason
 		}
 	}
 	switch {
@@ -75,6 +75,9 @@ func (plan *Plan) skipped() *Plan {
 			"mail for %s would come back here: its MX host %s is this host, and none preferred to it has an address", plan.Domain, plan.Self)
 	case plan.MX.Kind == ImplicitMX:
 		return plan.deadEnd(550, smtp.EnhancedCode{5, 1, 2}, "%s has neither MX nor address", plan.Domain)
+	}
+	if len(plan.Hosts) == 1 && isAddress(plan.Hosts[0].Name) {
+		return plan.deadEnd(550, smtp.EnhancedCode{5, 4, 4}, "%s has no MX host: %s", plan.Domain, plan.Hosts[0].Reason)
 	}
 	return plan.deadEnd(550, smtp.EnhancedCode{5, 4, 4}, "no MX host of %s has an address", plan.Domain)
 }

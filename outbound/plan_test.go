@@ -86,6 +86,7 @@ _mta-sts.twice.plain. TXT "v=STSv1; id=1;"
 _mta-sts.twice.plain. TXT "v=STSv1; id=2;"
 broken.plain. MX 10 mx.plain.
 null.plain. MX 0 .
+ipmx.plain. MX 10 192.0.2.1.
 text.plain. TXT "nothing to mail"
 lost.plain. MX 10 lost-mx.plain.
 _mta-sts.broken.plain. TXT "v=STSv1"
@@ -162,6 +163,7 @@ func TestPlan(t *testing.T) {
 		{"forged-unlisted-no-address", "lost.plain", "lost.plain enforce mx.plain", "defer mta-sts 451 4.4.3; lost-mx.plain mta-sts skip"},
 		{"forged-no-address", "lost.plain", "lost.plain enforce lost-mx.plain", "defer mta-sts 451 4.4.3; lost-mx.plain mta-sts skip"},
 		{"proven-no-address-sts", "lost.signed", "lost.signed enforce lost-mx.signed", "reject none 550 5.4.4; lost-mx.signed mta-sts skip"},
+		{"mx-is-address", "ipmx.plain", "", "reject none 550 5.4.4; 192.0.2.1 opportunistic skip"},
 		{"case-and-dot", "DANE.signed.", "", "deliver dane; mx.dane.signed dane use"},
 		{"no-name", "a b", "", "reject none 553 5.1.2"},
 	}

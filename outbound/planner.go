@@ -155,6 +155,9 @@ func (plan *Plan) decide(h *Host) {
 	switch d.Outcome {
 	case dane.NoAddress:
 		h.State = Skip
+		if isAddress(h.Name) { // RFC 5321, Section 5.1
+			h.Reason = fmt.Sprintf("the MX record names the address %s, and it must name a host", h.Name)
+		}
 	case dane.LookupFailed:
 		h.State = Wait
 	}
@@ -181,9 +184,16 @@ func (plan *Plan) decide(h *Host) {
 		}
 	}
 	if h.unreachable() && h.State == Use {
-		h.State, h.Reason = Skip, "it must not be connected to: "+strings.Join(h.Forbidden, ", ")
+		h.State, h.Reason = Skip, fmt.Sprintf("%s must not be connected to: %s", h.Name, strings.Join(h.Forbidden, ", "))
 	}
 	plan.awaitSTS(h, secureMX)
+}
+
+// isAddress reports whether somebody wrote an address where a name belongs.
+func isAddress(host string) bool {
+	host = strings.TrimPrefix(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"), "ipv6:")
+	_, err := netip.ParseAddr(host)
+	return err == nil
 }
 
 // awaitSTS makes a host wait where nobody knows whether a policy forbids it: the

@@ -104,7 +104,7 @@ func TestReach(t *testing.T) {
 	for _, row := range []struct{ name, domain, sts, want, reason string }{
 		{
 			"inside", "inside.plain", "", "defer none 451 4.4.4; inside-mx.plain opportunistic skip",
-			"no MX host of inside.plain can be used: inside-mx.plain: it must not be connected to: ::ffff:10.0.0.1 is a private address, 127.0.0.1 is a loopback address",
+			"no MX host of inside.plain can be used: inside-mx.plain must not be connected to: ::ffff:10.0.0.1 is a private address, 127.0.0.1 is a loopback address",
 		},
 		{"inside-listed", "inside.plain", "inside.plain enforce inside-mx.plain", "defer none 451 4.4.4; inside-mx.plain mta-sts skip", ""},
 		{"inside-unlisted", "inside.plain", "inside.plain enforce mx.plain", "defer mta-sts 451 4.7.0; inside-mx.plain mta-sts skip", ""},

@@ -134,6 +134,9 @@ func (k *ClientConn) fail(verb string, err error) error {
 	}
 	if k.ctx != nil && k.ctx.Err() != nil {
 		e = &Error{Reason: e.Reason, Verb: e.Verb, Err: context.Cause(k.ctx)}
+		if errors.Is(k.ctx.Err(), context.Canceled) {
+			e.Reason = GivenUp
+		}
 	}
 	if k.broken == nil {
 		k.broken = e

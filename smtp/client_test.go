@@ -427,8 +427,8 @@ func TestClientContext(t *testing.T) {
 		time.AfterFunc(time.Second, cancel)
 		_, err := new(Client).Open(ctx, ours)
 		var e *Error
-		if !errors.As(err, &e) || !errors.Is(err, context.Canceled) || !e.Temporary() {
-			t.Errorf("got %v, want it cancelled", err)
+		if !errors.As(err, &e) || !errors.Is(err, context.Canceled) || e.Reason != GivenUp || !e.Temporary() {
+			t.Errorf("got %v, want it given up", err)
 		}
 		_ = theirs.Close()
 	})

@@ -22,6 +22,7 @@ const (
 	BadProxyHeader   Reason = "malformed PROXY header"
 
 	Timeout     Reason = "timeout"
+	GivenUp     Reason = "given up" // by us: the caller's context was cancelled
 	TooSlow     Reason = "too slow"
 	Closed      Reason = "connection closed"
 	Truncated   Reason = "message cut short"

@@ -130,7 +130,7 @@ func (c *daneCommand) evaluate(ctx context.Context) (*daneReport, error) {
 	for _, text := range c.tlsa {
 		rec, err := dane.Parse(text)
 		if err != nil {
-			return nil, usage(fmt.Errorf("--tlsa %w", err), `write it as in a zone file: --tlsa "3 1 1 HEX"`)
+			return nil, usage(fmt.Errorf("--tlsa %q is no TLSA record: %s", text, strings.TrimPrefix(err.Error(), "dane: ")), `write it as in a zone file: --tlsa "3 1 1 HEX"`)
 		}
 		records = append(records, rec)
 	}

@@ -70,6 +70,10 @@ func planAdvice(plan *outbound.Plan) string {
 		return "Whoever signs the zone of " + plan.Domain + " must mend it, or somebody on the way forges: mail waits until the proof holds again. See waxseal dns " + plan.Domain + " MX."
 	case plan.MX.Kind == outbound.FailedMX:
 		return "Its name servers, or the resolver in between, failed: mail waits. See waxseal dns " + plan.Domain + " MX."
+	case plan.Outcome == outbound.Defer && anyHost(plan, func(h *outbound.Host) bool { return len(h.Forbidden) > 0 }):
+		return "Such addresses are for use within a network. " + owner + " has published the wrong ones, or they were forged. Mail waits. Without --public-only they are connected to."
+	case plan.Outcome == outbound.Defer && plan.Mechanism == outbound.MechanismMTASTS && len(plan.Hosts) == 0:
+		return owner + " must withdraw the MTA-STS policy (mode none) if the domain takes no mail; or the answer was forged. Mail waits until the policy ends."
 	case plan.Outcome == outbound.Defer && plan.Mechanism == outbound.MechanismMTASTS:
 		return owner + " must list the hosts in the MTA-STS policy and change the id of the record; or the MX records were forged. Mail waits."
 	case plan.Outcome == outbound.Defer:

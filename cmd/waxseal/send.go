@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"github.com/spf13/cobra"
 	"github.com/waxseal/waxseal/domain"
@@ -69,6 +70,8 @@ type sent struct {
 	*outbound.Delivery
 	Plan  *outbound.Plan `json:"plan"`
 	Notes []string       `json:"notes,omitempty"`
+
+	interrupted bool // by the user, before it was delivered
 }
 
 func (c *sendCommand) run(ctx context.Context, args []string) error {
@@ -98,6 +101,7 @@ func (c *sendCommand) run(ctx context.Context, args []string) error {
 		return err
 	}
 	out.Delivery = c.deliverer(t).Deliver(ctx, out.Plan, m)
+	out.interrupted = !out.Delivered && ctx.Err() != nil
 	if c.asJSON {
 		err = json.NewEncoder(c.std.out).Encode(out)
 	} else {
@@ -106,10 +110,8 @@ func (c *sendCommand) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if !out.Delivered {
-		if err := interrupted(ctx); err != nil {
-			return err
-		}
+	if out.interrupted {
+		return interrupted(ctx)
 	}
 	return c.on.check(map[string][]string{"result": {string(out.Result)}})
 }
@@ -136,6 +138,8 @@ func (c *sendCommand) envelope() (*outbound.Message, string, error) {
 			return nil, "", usage(fmt.Errorf("--to %q is at an address, not at a domain", s), "an address literal has no MX and nothing that could prove who answers there; use a domain")
 		case to.Domain == "":
 			return nil, "", usage(fmt.Errorf("--to %q has no domain", s), "write it like user@example.org")
+		case isAddress(to.Domain):
+			return nil, "", usage(fmt.Errorf("--to %q is at an address, not at a domain", s), "an address has no MX and nothing that could prove who answers there; use a domain")
 		case len(m.To) > 0 && to.Domain != m.To[0].Path.Domain:
 			return nil, "", usage(fmt.Errorf("recipients at %s and at %s", m.To[0].Path.Domain, to.Domain), "each domain has its own servers and policy: send once for each")
 		}
@@ -147,6 +151,11 @@ func (c *sendCommand) envelope() (*outbound.Message, string, error) {
 		return nil, "", usage(fmt.Errorf("--helo %q is not a host name", c.helo), "give this host's name, like out.example.net")
 	}
 	return m, string(m.To[0].Path.Domain), nil
+}
+
+func isAddress(name domain.Name) bool {
+	_, err := netip.ParseAddr(string(name))
+	return err == nil
 }
 
 func parseMailbox(flag, s string) (smtp.Path, error) {

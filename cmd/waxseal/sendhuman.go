@@ -36,10 +36,12 @@ func printSent(p *printer, s *sent) {
 }
 
 func sentWord(s *sent) string {
-	switch s.Result {
-	case outbound.Delivered:
+	switch {
+	case s.interrupted:
+		return "Interrupted."
+	case s.Result == outbound.Delivered:
 		return "Delivered"
-	case outbound.Refused:
+	case s.Result == outbound.Refused:
 		return "Refused."
 	}
 	return "Not delivered now."
@@ -47,7 +49,10 @@ func sentWord(s *sent) string {
 
 // sentWhy says how the message went, or why it did not.
 func sentWhy(s *sent) string {
-	if s.Result != outbound.Delivered {
+	switch {
+	case s.interrupted:
+		return interruptedWhy(s)
+	case s.Result != outbound.Delivered:
 		return sentence(s.Reason)
 	}
 	how := "in the clear: everybody on the way could read and change it"
@@ -62,9 +67,29 @@ func sentWhy(s *sent) string {
 	return fmt.Sprintf("to %s %s. It said %s", displayName(s.MX), how, sentence(s.Reply))
 }
 
+// interruptedWhy says whether the message may have arrived: once all of it is sent,
+// only the server knows.
+func interruptedWhy(s *sent) string {
+	if len(s.Attempts) == 0 {
+		return "No server was asked."
+	}
+	a := &s.Attempts[len(s.Attempts)-1]
+	host := displayName(a.Host)
+	switch {
+	case a.Stage != outbound.StageMessage:
+		return "Nothing of the message was said to " + host + "."
+	case a.Delivery != nil && a.Delivery.Data != nil && a.Delivery.Data.Code == 354:
+		return "The message was on its way to " + host + ": if all of it had been sent, it may be delivered all the same."
+	}
+	return "The message was not sent to " + host + "; it knows sender and recipients at most."
+}
+
 // sentAdvice says what the failure of the channel means and who can mend it.
 func sentAdvice(s *sent) string {
 	host := displayName(s.MX)
+	if s.interrupted {
+		return ""
+	}
 	if answered(s) {
 		return fmt.Sprintf("That is what %s answered to the message; the channel to it is not the reason.", host)
 	}

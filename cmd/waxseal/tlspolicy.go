@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -85,6 +86,9 @@ func policyDomain(s string) (string, error) {
 		_, s, _ = strings.Cut(s, "@")
 	}
 	n, err := domain.Parse(s)
+	if _, notName := netip.ParseAddr(s); notName == nil {
+		return "", usage(fmt.Errorf("%q is an address, not a domain name", s), "MX records and policies are those of a domain: give one like example.org")
+	}
 	if err != nil {
 		hint := "give the part of an address behind the @, like example.org"
 		if strings.HasPrefix(s, "[") {

@@ -27,6 +27,7 @@ type transportFlags struct {
 	state     string
 	httpsPort uint16
 	port      uint16
+	public    bool
 }
 
 func (f *transportFlags) register(cmd *cobra.Command) {
@@ -34,6 +35,7 @@ func (f *transportFlags) register(cmd *cobra.Command) {
 	fs.StringVar(&f.ca, "ca", "", "the CAs in this PEM `FILE` count, and no others (default: the system's)")
 	fs.StringVar(&f.state, "state", "", "keep MTA-STS policies in this `DIR`, as RFC 8461 asks of a sender (default: forget them)")
 	fs.Uint16Var(&f.httpsPort, "https-port", 443, "fetch MTA-STS policies at this `PORT`, for a test bed")
+	fs.BoolVar(&f.public, "public-only", false, "connect to no loopback, private or otherwise reserved address, whatever DNS says")
 	f.dns.register(cmd)
 }
 
@@ -72,6 +74,9 @@ func (f *transportFlags) open(ctx context.Context) (*transport, error) {
 		Time:    t.clock,
 	}
 	t.planner = &outbound.Planner{Resolver: t.resolver, STS: t.sts, Port: f.port}
+	if f.public {
+		t.sts.Fetcher.Forbid, t.planner.Forbid = outbound.NotPublic, outbound.NotPublic
+	}
 	if f.state != "" {
 		err = t.openState(ctx, f.state)
 	}
