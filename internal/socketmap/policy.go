@@ -12,7 +12,14 @@
 //     A host of such a domain that DANE rules for is then checked by its
 //     certificate alone.
 //   - If DANE rules for some hosts only: dane, by which Postfix decides for each.
-//   - Else: may.
+//   - Else nothing: the key is not found, and Postfix's own
+//     smtp_tls_security_level holds, which may be more than may. Server.Default
+//     names a level instead.
+//
+// Under dane Postfix asks nothing more of a host without TLSA records than under
+// may, and of TLSA records behind an insecure MX lookup what
+// smtp_tls_dane_insecure_mx_policy says. Who demands encryption of all says so in
+// Server.Default, and then such hosts are left out or encrypted instead.
 //
 // A domain that has no hosts is not found, unless an enforced MTA-STS policy is
 // known for it: that waits, for Postfix asks where it has seen hosts.
@@ -21,7 +28,9 @@
 // rules for, waits as a whole: by itself Postfix would use that host.
 //
 // Under dane and dane-only Postfix looks the TLSA records up again, and believes
-// the resolver of its host that they are secure.
+// the resolver of its host that they are secure. It looks up the MX records itself
+// and before it asks here: a forged null MX or NXDOMAIN bounces mail whatever this
+// map knows of the domain's MTA-STS policy.
 package socketmap
 
 import (
@@ -64,6 +73,17 @@ const (
 // maxReason is how long a reason in a reply may be.
 const maxReason = 400
 
+// Level is a TLS security level of Postfix.
+type Level string
+
+// The levels for domains that nothing demands TLS of.
+const (
+	Own     Level = "postfix" // whatever smtp_tls_security_level says; the default
+	May     Level = "may"
+	Encrypt Level = "encrypt"
+	DANE    Level = "dane" // as may, and DANE for hosts that have it when Postfix looks
+)
+
 // domainOf returns the domain that a key of the map asks for. Postfix also asks for
 // its parents, with a dot in front, for next-hops with brackets or a port, and for
 // addresses: of all of those we know nothing.
@@ -78,8 +98,9 @@ func domainOf(key string) (string, bool) {
 	return string(name), err == nil && strings.Contains(string(name), ".")
 }
 
-// answer returns the reply that a plan comes to.
-func answer(plan *outbound.Plan, tlsrpt bool) string {
+// answer returns the reply that a plan comes to; otherwise is the level for what
+// nothing demands TLS of.
+func answer(plan *outbound.Plan, otherwise Level, tlsrpt bool) string {
 	switch plan.Outcome {
 	case outbound.Defer:
 		return temp + clean(plan.Reason)
@@ -109,10 +130,27 @@ func answer(plan *outbound.Plan, tlsrpt bool) string {
 		return reply
 	case s.dane > 0 && s.dane == s.used && secure:
 		return ok + "dane-only"
+	case otherwise == Encrypt:
+		return encrypted(s, secure)
 	case s.dane+s.unauthenticated > 0 || s.waits != "":
-		return ok + "dane"
+		return ok + string(DANE)
+	case otherwise == May || otherwise == DANE:
+		return ok + string(otherwise)
 	}
-	return ok + "may"
+	return notFound
+}
+
+// encrypted returns the reply for a domain that DANE rules for in part at most,
+// where all mail must be encrypted: dane would let a host without TLSA records have
+// it in the clear.
+func encrypted(s survey, secureMX bool) string {
+	switch {
+	case s.dane > 0 && secureMX:
+		return ok + "dane-only" // Postfix passes over the other hosts
+	case s.waits != "":
+		return temp + clean(s.waits)
+	}
+	return ok + string(Encrypt)
 }
 
 // enforced returns the MTA-STS policy if it is enforced.

@@ -50,7 +50,7 @@ func TestPostmap(t *testing.T) {
 		}
 		return string(out)
 	}
-	want := "dane.signed\tdane-only\nsts.plain\tsecure match=mx.plain:mx.dane.signed servername=hostname\na.plain\tmay\nmixed.signed\tdane\n"
+	want := "dane.signed\tdane-only\nsts.plain\tsecure match=mx.plain:mx.dane.signed servername=hostname\nmixed.signed\tdane\n"
 	if diff := cmp.Diff(ask(Policy), want); diff != "" {
 		t.Error(diff)
 	}

@@ -20,6 +20,9 @@ import (
 // serves.
 type Server struct {
 	Planner Planner // required
+	// Default says which level a domain has that nothing demands TLS of; nil means
+	// Own.
+	Default func() Level
 	// Connections is how many clients there may be at a time; 0 means
 	// DefaultConnections.
 	Connections int
@@ -142,7 +145,11 @@ func (s *Server) lookup(ctx context.Context, name, key string) (l Lookup) {
 	ctx, cancel := context.WithTimeout(ctx, LookupTime)
 	defer cancel()
 	l.Plan = s.Planner.Plan(ctx, domain)
-	l.Reply = answer(l.Plan, name == PolicyTLSRPT)
+	otherwise := Own
+	if s.Default != nil {
+		otherwise = s.Default()
+	}
+	l.Reply = answer(l.Plan, otherwise, name == PolicyTLSRPT)
 	return l
 }
 

@@ -141,9 +141,9 @@ func TestPolicies(t *testing.T) {
 		{"unusable.signed", "OK dane"},
 		{"halfdane.signed", "OK dane-only"},
 		{"todane.plain", "OK dane"},
-		{"none.signed", "OK may"},
-		{"a.plain", "OK may"},
-		{"testing.plain", "OK may"},
+		{"none.signed", "NOTFOUND "},
+		{"a.plain", "NOTFOUND "},
+		{"testing.plain", "NOTFOUND "},
 		{"sts.plain", "OK secure match=mx.plain:mx.dane.signed servername=hostname"},
 		{"stsmixed.signed", "OK secure match=mx.dane.signed:mx.plain servername=hostname"},
 		{"half.signed", "TEMP mx.bogus.signed: "},
@@ -172,11 +172,43 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
+// TestDefault holds that a level of the operator's is never weakened by what the map
+// says of a domain.
+func TestDefault(t *testing.T) {
+	s := &Server{Planner: planner(t)}
+	for _, row := range []struct {
+		level Level
+		want  string // in the order of keys
+	}{
+		{Own, "NOTFOUND, NOTFOUND, OK dane, OK dane, OK dane, OK dane-only, TEMP, NOTFOUND"},
+		{May, "OK may, OK may, OK dane, OK dane, OK dane, OK dane-only, TEMP, NOTFOUND"},
+		{DANE, "OK dane, OK dane, OK dane, OK dane, OK dane, OK dane-only, TEMP, NOTFOUND"},
+		{Encrypt, "OK encrypt, OK encrypt, OK dane-only, OK encrypt, OK encrypt, OK dane-only, TEMP, NOTFOUND"},
+	} {
+		t.Run(string(row.level), func(t *testing.T) {
+			s.Default = func() Level { return row.level }
+			var got []string
+			for _, key := range []string{
+				"a.plain", "testing.plain", "mixed.signed", "unusable.signed", "todane.plain", "dane.signed", "bogus.signed", "null.signed",
+			} {
+				reply := s.lookup(t.Context(), Policy, key).Reply
+				if strings.HasPrefix(reply, temp) {
+					reply = temp
+				}
+				got = append(got, strings.TrimSpace(reply))
+			}
+			if diff := cmp.Diff(strings.Join(got, ", "), row.want); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 func TestTLSRPTAttributes(t *testing.T) {
 	s := &Server{Planner: planner(t)}
 	for _, row := range []struct{ key, want string }{
 		{"dane.signed", "OK dane-only"},
-		{"a.plain", "OK may"},
+		{"a.plain", "NOTFOUND "},
 		{"sts.plain", "OK secure match=mx.plain:mx.dane.signed servername=hostname policy_type=sts policy_domain=sts.plain" +
 			" { policy_string = version: STSv1 } { policy_string = mode: enforce } { policy_string = mx: mx.plain }" +
 			" { policy_string = mx: *.dane.signed } { policy_string = max_age: 3600 } mx_host_pattern=mx.plain mx_host_pattern=*.dane.signed"},
@@ -199,11 +231,11 @@ func TestHostileHost(t *testing.T) {
 		},
 		STS: &mtasts.Evaluation{Policy: &mtasts.Policy{Mode: mtasts.Enforce}},
 	}
-	if got, want := answer(plan, true), "TEMP no MX host has a name that a certificate can have"; got != want {
+	if got, want := answer(plan, Own, true), "TEMP no MX host has a name that a certificate can have"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	plan.Hosts = append(plan.Hosts, outbound.Host{Name: "mx.a.example", Policy: outbound.MTASTS, State: outbound.Use, Pattern: "*.a.example"})
-	if got, want := answer(plan, false), "OK secure match=mx.a.example servername=hostname"; got != want {
+	if got, want := answer(plan, Own, false), "OK secure match=mx.a.example servername=hostname"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -241,11 +273,11 @@ func TestConversation(t *testing.T) {
 		name, request, want string
 		broken              bool
 	}{
-		{"found", "18:policy a.b.example,", "6:OK may,", false},
+		{"found", "18:policy a.b.example,", "9:NOTFOUND ,", false},
 		{"not-found", "8:policy .,", "9:NOTFOUND ,", false},
 		{"no-map", "7:other a,", "28:PERM there is no map other,", false},
 		{"panic", "18:policy a.b.example,", "19:TEMP internal fault,", true},
-		{"after-panic", "18:policy a.b.example,", "6:OK may,", false},
+		{"after-panic", "18:policy a.b.example,", "9:NOTFOUND ,", false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			broken = row.broken
@@ -339,7 +371,7 @@ func TestDrain(t *testing.T) {
 		if _, err := idle.Read(make([]byte, 1)); err != io.EOF {
 			t.Error(err)
 		}
-		if got, err := io.ReadAll(busy); string(got) != "6:OK may," || err != nil {
+		if got, err := io.ReadAll(busy); string(got) != "9:NOTFOUND ," || err != nil {
 			t.Errorf("got %q, %v", got, err)
 		}
 	})
