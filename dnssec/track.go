@@ -78,6 +78,32 @@ func (t *Tracker) Anchors() (*Anchors, error) {
 	return a, nil
 }
 
+// Trust returns the tracker with further anchors for its zone, as a new release may
+// bring them: the keys that they name are trusted from now on. One that has been
+// revoked stays so.
+func (t *Tracker) Trust(further *Anchors) *Tracker {
+	out := *t
+	out.DS, out.Keys = slices.Clone(t.DS), slices.Clone(t.Keys)
+	zone, ok := parseName(t.Zone)
+	if !ok {
+		return &out
+	}
+	for _, ds := range further.zones[zone] {
+		known := slices.IndexFunc(out.Keys, func(k TrackedKey) bool {
+			rr, err := dns.NewRR(k.Key)
+			key, ok := rr.(*dns.DNSKEY)
+			return err == nil && ok && dsMatches(zone, ds, key)
+		})
+		switch {
+		case known >= 0 && out.Keys[known].State == AddPend:
+			out.Keys[known] = TrackedKey{Key: out.Keys[known].Key, State: Valid}
+		case known < 0 && !slices.Contains(out.DS, ds.String()):
+			out.DS = append(out.DS, ds.String())
+		}
+	}
+	return &out
+}
+
 // Failed returns the tracker after a query that brought no reply: it is asked
 // again after the shortest time that RFC 5011, Section 2.3 allows.
 func (t *Tracker) Failed(now time.Time) *Tracker {
@@ -190,19 +216,21 @@ func (t *Tracker) after(o *observation) *Tracker {
 func (t *Tracker) meet(o *observation, line string, k *dns.DNSKEY) {
 	plain := dns.Copy(k).(*dns.DNSKEY)
 	plain.Flags &^= dns.REVOKE
-	configured := slices.IndexFunc(t.DS, func(d string) bool {
+	// There may be a digest of each type for one key.
+	names := func(d string) bool {
 		rr, err := dns.NewRR(d)
 		ds, ok := rr.(*dns.DS)
 		return err == nil && ok && dsMatches(o.zone, ds, plain)
-	})
+	}
+	configured := slices.ContainsFunc(t.DS, names)
 	revoked := o.selfSign[line]
 	switch {
-	case configured >= 0 && revoked:
-		t.DS = slices.Delete(t.DS, configured, configured+1)
+	case configured && revoked:
+		t.DS = slices.DeleteFunc(t.DS, names)
 		t.Keys = append(t.Keys, TrackedKey{line, Revoked, o.now.Add(removeHoldDown)})
 	case !o.proven || k.Flags&dns.REVOKE != 0:
-	case configured >= 0:
-		t.DS = slices.Delete(t.DS, configured, configured+1)
+	case configured:
+		t.DS = slices.DeleteFunc(t.DS, names)
 		t.Keys = append(t.Keys, TrackedKey{Key: line, State: Valid})
 	default:
 		// Section 2.4.1: thirty days, or the TTL of the set if that is longer.

@@ -121,7 +121,8 @@ func TestTrackLastKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	anchors, _ := ParseAnchors(strings.NewReader(old.DS(dns.SHA256).String()))
+	// Both digests of the key go with it.
+	anchors, _ := ParseAnchors(strings.NewReader(old.DS(dns.SHA256).String() + "\n" + old.DS(dns.SHA384).String()))
 	tracker, err := NewTracker(".", anchors)
 	if err != nil {
 		t.Fatal(err)
@@ -136,5 +137,39 @@ func TestTrackLastKey(t *testing.T) {
 	}
 	if a, err := next.Anchors(); err != nil || len(a.Zones()) != 0 {
 		t.Errorf("still trusted: %v, %v", a.Records(), err)
+	}
+}
+
+// TestTrackTrust: an anchor that is configured later is trusted at once, unless its
+// key has been revoked.
+func TestTrackTrust(t *testing.T) {
+	old := newKey(t, ".", dns.ECDSAP256SHA256, zonesign.KSK, "old")
+	fresh := newKey(t, ".", dns.ECDSAP256SHA256, zonesign.KSK, "fresh")
+	gone := newKey(t, ".", dns.ECDSAP256SHA256, zonesign.KSK, "gone")
+	other := newKey(t, ".", dns.ECDSAP256SHA256, zonesign.KSK, "other")
+	tracker := &Tracker{Zone: ".", Keys: []TrackedKey{
+		{Key: plainKey(old.DNSKEY), State: Missing},
+		{Key: plainKey(fresh.DNSKEY), State: AddPend, Until: testNow},
+		{Key: plainKey(gone.DNSKEY), State: Revoked, Until: testNow},
+	}}
+	before, _ := json.Marshal(tracker)
+	var lines []string
+	for _, k := range []*zonesign.Key{old, fresh, gone, other, other} {
+		lines = append(lines, k.DS(dns.SHA256).String())
+	}
+	further, err := ParseAnchors(strings.NewReader(strings.Join(lines, "\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := tracker.Trust(further)
+	want := fmt.Sprintf("%d:missing %d:valid %d:revoked", old.DNSKEY.KeyTag(), fresh.DNSKEY.KeyTag(), gone.DNSKEY.KeyTag())
+	if got := states(t, next); got != want || len(next.DS) != 1 {
+		t.Errorf("got %s and %d digests, want %s and 1", got, len(next.DS), want)
+	}
+	if a, err := next.Anchors(); err != nil || len(a.zones[root]) != 3 {
+		t.Errorf("trusted: %v, %v", a.Records(), err)
+	}
+	if after, _ := json.Marshal(tracker); string(after) != string(before) {
+		t.Error("the tracker itself has changed")
 	}
 }
