@@ -48,6 +48,10 @@ type DNS struct {
 	Zones       []string `toml:"zones" doc:"for tests: answer from these zone files alone (RFC 1035), without any network"`
 	DNSSEC      DNSSEC   `toml:"dnssec" doc:"require: answers must be validated, and a server that makes this impossible is an error; auto: as far as possible; off: not at all"`
 	TrustAnchor string   `toml:"trust_anchor" doc:"file with DS or DNSKEY records of the zones to trust; the root's built-in keys by default"`
+	Tracking    Tracking `toml:"trust_anchor_tracking" doc:"follow the keys of trust anchors through their changes (RFC 5011): auto, the built-in ones; on, those of trust_anchor too; off"`
+
+	NegativeTrustAnchors []NegativeAnchor `toml:"negative_trust_anchors" doc:"zones whose DNSSEC is known to be broken, to be taken for unsigned for a while (RFC 7646), such as broken.example until 2026-12-01; at most a week from start or reload"`
+
 	MessageTime Duration `toml:"message_time" doc:"how long the checks of one message may wait for DNS in all"`
 }
 
@@ -82,12 +86,6 @@ type Milter struct {
 	Drain       Duration       `toml:"drain" doc:"how long messages under way may take when the daemon is told to stop; less than TimeoutStopSec of the systemd unit"`
 }
 
-// TLSPolicy is the map of TLS policies.
-type TLSPolicy struct {
-	Listen Listen `toml:"listen" doc:"address such as 127.0.0.1:8461; empty for no map (Postfix: smtp_tls_policy_maps = socketmap:inet:127.0.0.1:8461:policy)"`
-	CA     string `toml:"ca" doc:"file with certificates of CAs (PEM) that count for the hosts of MTA-STS policies beside those of the system"`
-}
-
 // State is what outlives a restart.
 type State struct {
 	Directory string `toml:"directory" doc:"folder for the database; empty keeps MTA-STS policies in memory alone"`
@@ -109,14 +107,15 @@ type Domain struct {
 // Default returns the configuration of an empty file.
 func Default() *Config {
 	return &Config{
-		DNS:    DNS{DNSSEC: "require", MessageTime: Duration(inbound.DefaultDNSTime)},
+		DNS:    DNS{DNSSEC: "require", Tracking: "auto", MessageTime: Duration(inbound.DefaultDNSTime)},
 		Policy: Policy{Mode: Mode(inbound.Monitor), SPF: Mode(inbound.Monitor), TempError: TempError(inbound.TempFail), PermError: PermError(inbound.Quarantine), Quarantine: "hold"},
 		Milter: Milter{
 			Networks:    []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 			Connections: 1000, Drain: Duration(30 * time.Second),
 		},
-		MTASTS: MTASTS{Connections: 1000, ACME: ACME{Directory: LetsEncrypt}},
-		Log:    Log{Level: "info", Format: JSON},
+		TLSPolicy: TLSPolicy{Default: "postfix"},
+		MTASTS:    MTASTS{Connections: 1000, ACME: ACME{Directory: LetsEncrypt}},
+		Log:       Log{Level: "info", Format: JSON},
 	}
 }
 

@@ -222,9 +222,7 @@ func (c *Config) check() []error {
 	if len(c.DNS.Zones) > 0 && (c.DNS.Recursive || len(c.DNS.Servers) > 0) {
 		bad("dns.zones", "zone files are asked alone: leave recursive and servers out")
 	}
-	if c.DNS.DNSSEC == "off" && c.DNS.TrustAnchor != "" {
-		bad("dns.trust_anchor", "nothing is validated with dnssec = \"off\"")
-	}
+	c.checkAnchors(bad)
 	if c.Milter.Connections < 1 {
 		bad("milter.connections", "must be at least 1")
 	}

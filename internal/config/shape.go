@@ -48,6 +48,9 @@ func shapes() map[reflect.Type]Shape {
 			Name: "file", How: "its path, or `credential:NAME` for what systemd hands over (`LoadCredential=NAME:PATH` in the unit); what is secret never stands in the configuration itself",
 			Example: `"credential:wax2026-rsa"`,
 		},
+		reflect.TypeFor[NegativeAnchor](): {
+			Name: "zone for a while", How: "a domain name, alone or with `until` and a day or a time (RFC 3339) after it", Example: `"broken.example until 2026-12-01"`,
+		},
 		reflect.TypeFor[netip.Prefix](): {
 			Name: "network", How: "an address and how many of its bits count; one host is `/32` (IPv4) or `/128` (IPv6)", Example: `"192.0.2.0/24"`,
 		},
