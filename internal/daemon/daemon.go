@@ -82,8 +82,8 @@ func (d *Daemon) reload() error {
 	}
 	was := old.config
 	if c.Milter.Listen != was.Milter.Listen || c.Milter.Connections != was.Milter.Connections || c.Milter.Drain != was.Milter.Drain ||
-		c.TLSPolicy != was.TLSPolicy || c.Metrics != was.Metrics || c.State != was.State || c.Log != was.Log {
-		return errors.New("daemon: milter.listen, milter.connections, milter.drain, tls_policy, metrics, state and log cannot change without a restart")
+		c.TLSPolicy.Listen != was.TLSPolicy.Listen || c.Metrics != was.Metrics || c.State != was.State || c.Log != was.Log {
+		return errors.New("daemon: milter.listen, milter.connections, milter.drain, tls_policy.listen, metrics, state and log cannot change without a restart")
 	}
 	if c.MTASTS.Fixed() != was.MTASTS.Fixed() {
 		return errors.New("daemon: mta_sts.listen, mta_sts.connections and mta_sts.acme cannot change without a restart")
@@ -149,6 +149,7 @@ func (d *Daemon) listen(c *config.Config) ([]server, error) {
 	}
 	d.policies = &socketmap.Server{
 		Planner: planner{d}, Drain: c.Milter.Drain.Time(),
+		Default:  func() socketmap.Level { return socketmap.Level(d.state.Load().config.TLSPolicy.Default) },
 		Answered: d.answered, Report: d.policyFault,
 	}
 	var all []server
@@ -205,13 +206,18 @@ func (d *Daemon) refresh(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		done, err := d.state.Load().sts.Refresh(ctx, d.index, refreshBatch)
+		var done []mtasts.Refreshed
+		var err error
+		d.contain("refreshing MTA-STS policies", func() { done, err = d.state.Load().sts.Refresh(ctx, d.index, refreshBatch) })
 		d.meter.Refreshed(done, err)
 		if err != nil && ctx.Err() == nil {
 			d.Log.Error("refreshing MTA-STS policies", "error", err.Error())
 		}
 		for _, r := range done {
 			d.warnOfDowngrade(r.Domain, r.Downgrade)
+			for _, e := range r.Errors {
+				logPanic(d.Log, "refreshing MTA-STS policies", "", e)
+			}
 		}
 	}
 }
@@ -221,5 +227,10 @@ type planner struct{ *Daemon }
 
 // Plan implements socketmap.Planner.
 func (p planner) Plan(ctx context.Context, domain string) *outbound.Plan {
-	return p.state.Load().planner.Plan(ctx, domain)
+	plan := p.state.Load().planner.Plan(ctx, domain)
+	if err := plan.Faults(); err != nil {
+		p.meter.Panic(metrics.InPolicy)
+		logPanic(p.Log, "planning", "", err)
+	}
+	return plan
 }

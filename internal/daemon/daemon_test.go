@@ -152,7 +152,7 @@ func TestRun(t *testing.T) {
 	l.SetUnlinkOnClose(false)
 	l.Close()
 	addrs, stop := start(t, s.daemon())
-	if got := ask(t, addrs[1], "policy bank.example"); got != "6:OK may," {
+	if got := ask(t, addrs[1], "policy bank.example"); got != "9:NOTFOUND ," {
 		t.Errorf("got %q", got)
 	}
 	if err := s.second(); err == nil {

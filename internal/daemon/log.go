@@ -46,7 +46,7 @@ type Field struct{ Name, Meaning string }
 
 // Events lists all that is logged. A test holds it to the source.
 func Events() []Event {
-	return slices.Concat(messageEvents(), hostEvents(), serverEvents())
+	return slices.Concat(messageEvents(), hostEvents(), dnsEvents(), serverEvents())
 }
 
 func messageEvents() []Event {
@@ -82,7 +82,9 @@ func messageEvents() []Event {
 			{"body_ms", "of these, those in which the body came"},
 			{"dns_ms", "of all, those in which some DNS lookup was waited for"},
 		}},
-		{"internal fault", slog.LevelError, "when a fault of this program cost a message its verdict; please report it", []Field{queueID, failure}},
+		{"internal fault", slog.LevelError, "when a fault of this program cost a message its verdict, or another piece of work its end; please report it", []Field{
+			queueID, failure, {"in", "what was being done"}, {"stack", "where in the program it happened"},
+		}},
 		{"refused", slog.LevelInfo, "for a message whose header is over a limit: of size, or of fields in our name", []Field{
 			queueID, client, mailFrom, {"reason", "the limit"},
 		}},

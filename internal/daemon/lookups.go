@@ -7,33 +7,56 @@ import (
 
 	"github.com/waxseal/waxseal/dnssec"
 	"github.com/waxseal/waxseal/internal/config"
+	"github.com/waxseal/waxseal/internal/store"
 	"github.com/waxseal/waxseal/resolver"
 	"github.com/waxseal/waxseal/resolver/iterative"
 	"github.com/waxseal/waxseal/resolver/upstream"
 	"github.com/waxseal/waxseal/resolver/zonefile"
 )
 
-// newResolver builds what the configuration says of DNS, with its cache.
-func newResolver(c config.DNS) (*resolver.Cache, error) {
-	source, err := newSource(c)
+// newResolver builds what the configuration says of DNS, with its cache. The
+// anchored resolver below it is nil if nothing is proven.
+func newResolver(c *config.Config) (*resolver.Cache, *anchored, error) {
+	source, err := newSource(c.DNS)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if c.DNSSEC == "off" {
-		return &resolver.Cache{Resolver: &resolver.Unvalidated{Source: source, Status: resolver.Indeterminate}}, nil
+	if c.DNS.DNSSEC == "off" {
+		return &resolver.Cache{Resolver: &resolver.Unvalidated{Source: source, Status: resolver.Indeterminate}}, nil, nil
 	}
-	if len(c.Zones) > 0 && c.TrustAnchor == "" {
+	if len(c.DNS.Zones) > 0 && c.DNS.TrustAnchor == "" {
 		// Without an anchor nothing in a zone file can be proven.
-		return &resolver.Cache{Resolver: &resolver.Unvalidated{Source: source, Status: resolver.Insecure}}, nil
+		return &resolver.Cache{Resolver: &resolver.Unvalidated{Source: source, Status: resolver.Insecure}}, nil, nil
 	}
-	v := &dnssec.Validator{Source: source, RequireDNSSEC: c.DNSSEC == "require"}
-	if c.TrustAnchor != "" {
-		v.Anchors, err = read(c.TrustAnchor, dnssec.ParseAnchors)
-		if err != nil {
+	a, err := newAnchored(c, source)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &resolver.Cache{Resolver: a}, a, nil
+}
+
+// newAnchored builds the resolver that proves answers. Anchors that are followed are
+// those that the operator did not choose himself, unless he asks for it.
+func newAnchored(c *config.Config, source resolver.Source) (*anchored, error) {
+	a := &anchored{configured: dnssec.RootAnchors(), builtIn: c.DNS.TrustAnchor == "", demand: c.DNS.DNSSEC == "require"}
+	if !a.builtIn {
+		var err error
+		if a.configured, err = read(c.DNS.TrustAnchor, dnssec.ParseAnchors); err != nil {
 			return nil, err
 		}
 	}
-	return &resolver.Cache{Resolver: v}, nil
+	a.ntas = negative(c.DNS.NegativeTrustAnchors, a.now())
+	a.build = func(anchors *dnssec.Anchors) *dnssec.Validator {
+		return &dnssec.Validator{Source: source, RequireDNSSEC: a.demand, Anchors: anchors, NTAs: a.ntas, Time: a.Time}
+	}
+	if len(c.DNS.Zones) == 0 && (c.DNS.Tracking == "on" || c.DNS.Tracking == "auto" && a.builtIn) {
+		a.source = source
+		if c.State.Directory != "" {
+			a.file = store.OpenAnchors(c.State.Directory)
+		}
+	}
+	a.trust(a.configured)
+	return a, nil
 }
 
 func newSource(c config.DNS) (resolver.Source, error) {

@@ -27,6 +27,9 @@ func (d *Daemon) enter(s *state) {
 	if _, counted := s.resolver.Resolver.(*metrics.Resolver); !counted {
 		s.resolver.Resolver = &metrics.Resolver{Resolver: s.resolver.Resolver, Set: d.meter, Answered: d.health.answered}
 	}
+	if old := d.state.Load(); s.anchored != nil && (old == nil || old.anchored != s.anchored) {
+		s.anchored.resume(d.Log)
+	}
 	d.state.Store(s)
 }
 
@@ -48,9 +51,11 @@ func (d *Daemon) milterFault(m *milter.Message, err error) {
 		}
 	}
 	if m == nil {
+		logPanic(d.Log, "serving a mail server", "", err)
 		d.Log.Warn("milter", "error", cut(err.Error()))
 		return
 	}
+	logPanic(d.Log, "judging a message", m.QueueID(), err)
 	d.Log.Warn("milter", "error", cut(err.Error()), "queue_id", m.QueueID(), "client", m.Client.Addr.String(), "mail_from", cut(m.From))
 }
 
@@ -63,6 +68,7 @@ func (d *Daemon) policyFault(err error) {
 		}
 	}
 	d.Log.Warn("tls policy fault", "error", cut(err.Error()))
+	logPanic(d.Log, "answering a lookup", "", err)
 }
 
 func (d *Daemon) count(server metrics.Server, reason string, full bool) {

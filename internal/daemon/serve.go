@@ -38,6 +38,7 @@ func (d *Daemon) serve(ctx context.Context, servers []server) error {
 	})
 	first.Go(func() { d.refresh(ctx) })
 	first.Go(func() { d.watch(ctx) })
+	first.Go(func() { d.follow(ctx) })
 	last.Go(func() { d.tell(d.Notify.Watch(late, d.alive)) })
 	d.tell(d.Notify.Ready(d.status()))
 	if d.Ready != nil {

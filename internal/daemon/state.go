@@ -26,6 +26,7 @@ import (
 type state struct {
 	config   *config.Config
 	resolver *resolver.Cache
+	anchored *anchored // below resolver; nil if nothing is proven
 	checker  *inbound.Checker
 	policy   inbound.Policy
 	ring     *keys.Ring
@@ -51,17 +52,22 @@ func newState(c *config.Config, old *state, credentials string, store mtasts.Sto
 		return nil, err
 	}
 	s.policy = policyOf(c)
-	if old != nil && reflect.DeepEqual(old.config.DNS, c.DNS) {
-		s.resolver, s.sts, s.planner = old.resolver, old.sts, old.planner
+	known := old != nil && reflect.DeepEqual(old.config.DNS, c.DNS)
+	if known {
+		s.resolver, s.anchored = old.resolver, old.anchored
+	} else if s.resolver, s.anchored, err = newResolver(c); err != nil {
+		return nil, err
+	}
+	if known && old.config.TLSPolicy.CA == c.TLSPolicy.CA && old.config.TLSPolicy.AllowPrivate == c.TLSPolicy.AllowPrivate {
+		s.sts, s.planner = old.sts, old.planner
 	} else {
-		if s.resolver, err = newResolver(c.DNS); err != nil {
-			return nil, err
-		}
 		roots, err := policyRoots(c.TLSPolicy.CA)
 		if err != nil {
 			return nil, err
 		}
-		s.sts = &mtasts.Cache{Fetcher: &mtasts.Fetcher{Resolver: s.resolver, RootCAs: roots}, Store: store}
+		s.sts = &mtasts.Cache{
+			Fetcher: &mtasts.Fetcher{Resolver: s.resolver, RootCAs: roots, Forbid: forbidden(c)}, Store: store,
+		}
 		s.planner = &outbound.Planner{Resolver: s.resolver, STS: s.sts}
 	}
 	s.checker = &inbound.Checker{
@@ -146,6 +152,15 @@ func names(list []config.Name) []domain.Name {
 		out[i] = domain.Name(n)
 	}
 	return out
+}
+
+// forbidden says where policies must not be fetched from: whoever has a domain chooses
+// the address of its policy host. Zone files are for tests.
+func forbidden(c *config.Config) func(netip.Addr) string {
+	if c.TLSPolicy.AllowPrivate || len(c.DNS.Zones) > 0 {
+		return nil
+	}
+	return outbound.NotPublic
 }
 
 // trusts reports whether a client's mail is ours to sign.

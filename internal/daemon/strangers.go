@@ -80,6 +80,7 @@ func (f *filter) overLimit(m *milter.Message, short, why string) *milter.Answer 
 func (f *filter) notSealed(m *milter.Message, err error) {
 	f.meter.Sealed(err)
 	f.log.Warn("not sealed", "queue_id", m.QueueID(), "mail_from", cut(m.From), "error", err.Error())
+	logPanic(f.log, "sealing", m.QueueID(), err)
 }
 
 // Write implements milter.Transaction.

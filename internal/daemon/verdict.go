@@ -16,7 +16,7 @@ func (t *check) report(v *inbound.Verdict, d inbound.Decision, bodyEnd time.Time
 	t.meter.Verdict(v, d, times)
 	if v.Fault != nil {
 		t.meter.Panic(metrics.InMessage)
-		t.log.Error("internal fault", "queue_id", t.m.QueueID(), "error", cut(v.Fault.Error()))
+		logPanic(t.log, "checking", t.m.QueueID(), v.Fault)
 	}
 	var override, overrideReason string
 	if d.Override != nil {

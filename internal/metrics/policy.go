@@ -9,7 +9,7 @@ import (
 )
 
 func (s *Set) defineTLSPolicy(d *definer) {
-	answers := []string{"dane-only", "dane", "secure", "may", "notfound", "temp", "perm"}
+	answers := []string{"dane-only", "dane", "secure", "may", "encrypt", "notfound", "temp", "perm"}
 	v := d.counters("waxseal_tls_policy_lookups_total", "Lookups of a TLS policy by what Postfix was told; temp defers the mail.", Label{"answer", answers})
 	s.policies = newTally(v, answers)
 	s.policyTime = d.histogram("waxseal_tls_policy_seconds", "Time of lookups of a TLS policy for which a plan was made.")

@@ -1,6 +1,10 @@
 package milter
 
-import "time"
+import (
+	"time"
+
+	"github.com/waxseal/waxseal/internal/panics"
+)
 
 // grace is how long End may take after its context has ended.
 const grace = 5 * time.Second
@@ -38,8 +42,8 @@ func (c *conn) judge() (*Answer, error) {
 	for {
 		select {
 		case r := <-done:
-			if r.panic != nil {
-				c.server.report(&e.Message, panicked(r.panic))
+			if r.panicked != nil {
+				c.server.report(&e.Message, panicked(r.panicked))
 				return later(), nil
 			}
 			if r.answer == nil {
@@ -65,14 +69,14 @@ func (c *conn) judge() (*Answer, error) {
 
 // ended is how a call of End ended.
 type ended struct {
-	answer *Answer
-	panic  any
+	answer   *Answer
+	panicked *panics.Panic
 }
 
 func end(e *envelope, tx Transaction, done chan<- ended) {
 	var r ended
 	defer func() {
-		r.panic = recover()
+		r.panicked = panics.Of(recover())
 		done <- r
 	}()
 	r.answer = tx.End(e.ctx)

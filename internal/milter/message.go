@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/waxseal/waxseal/internal/panics"
 	"github.com/waxseal/waxseal/message"
 )
 
@@ -123,6 +124,7 @@ func (c *conn) begin() {
 	if e.answer != nil {
 		return
 	}
+	defer e.recover()
 	header, err := message.ParseHeader(e.raw)
 	e.Header = header
 	var limit *message.Error
@@ -130,7 +132,6 @@ func (c *conn) begin() {
 		e.Limit = limit
 	}
 	e.ctx, e.cancel = withTimeout(e.ctx, e.cancel, c.limits.Message)
-	defer e.recover()
 	tx, answer := c.server.Handler.Begin(e.ctx, &e.Message)
 	switch {
 	case answer != nil:
@@ -202,12 +203,12 @@ func later() *Answer {
 
 // recover keeps a panic to its message.
 func (e *envelope) recover() {
-	if p := recover(); p != nil {
+	if p := panics.Of(recover()); p != nil {
 		e.fail(panicked(p), later())
 	}
 }
 
-func panicked(p any) *Error { return &Error{Reason: Panicked, Detail: fmt.Sprint(p)} }
+func panicked(p *panics.Panic) *Error { return &Error{Reason: Panicked, Err: p} }
 
 // drop aborts the Transaction.
 func (e *envelope) drop() {
@@ -218,7 +219,7 @@ func (e *envelope) drop() {
 		return
 	}
 	defer func() {
-		if p := recover(); p != nil {
+		if p := panics.Of(recover()); p != nil {
 			e.conn.server.report(&e.Message, panicked(p))
 		}
 	}()

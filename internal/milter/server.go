@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/waxseal/waxseal/internal/accept"
+	"github.com/waxseal/waxseal/internal/panics"
 )
 
 // Server serves mail servers. Its fields must not change once it serves.
@@ -47,6 +48,13 @@ func (s *Server) serve(stop accept.Stop, nc net.Conn, limits Limits) {
 	defer soon()
 	now := context.AfterFunc(stop.Now, func() { _ = nc.Close() })
 	defer now()
+	// What is not the message's own fault costs this connection and no other.
+	defer func() {
+		if p := panics.Of(recover()); p != nil {
+			s.report(c.message(), panicked(p))
+			c.abort()
+		}
+	}()
 	err := c.run()
 	m := c.message()
 	c.abort()

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/waxseal/waxseal/internal/accept"
+	"github.com/waxseal/waxseal/internal/panics"
 	"github.com/waxseal/waxseal/outbound"
 )
 
@@ -69,6 +69,11 @@ func (s *Server) Open() int { return s.loop.Open() }
 func (s *Server) serve(stop accept.Stop, conn net.Conn) {
 	now := context.AfterFunc(stop.Now, func() { _ = conn.Close() })
 	defer now()
+	defer func() {
+		if p := panics.Of(recover()); p != nil {
+			s.report(&Error{Reason: Panicked, Err: p})
+		}
+	}()
 	r := bufio.NewReader(conn)
 	for {
 		err := s.await(stop, conn, r)
@@ -128,9 +133,9 @@ func (s *Server) one(stop accept.Stop, conn net.Conn, r *bufio.Reader) error {
 func (s *Server) lookup(ctx context.Context, name, key string) (l Lookup) {
 	l = Lookup{Map: name, Key: key}
 	defer func() {
-		if p := recover(); p != nil {
+		if p := panics.Of(recover()); p != nil {
 			l.Reply = temp + "internal fault"
-			s.report(&Error{Reason: Panicked, Detail: fmt.Sprint(p)})
+			s.report(&Error{Reason: Panicked, Err: p})
 		}
 	}()
 	if name != Policy && name != PolicyTLSRPT {

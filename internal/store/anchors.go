@@ -28,6 +28,9 @@ type Anchors struct {
 
 // AnchorState is what is kept of them.
 type AnchorState struct {
+	// BuiltIn is set if they are those of the program, and not of a file of the
+	// operator's.
+	BuiltIn bool `json:"built_in"`
 	// Configured are the anchors, as DS records, that Trackers began with.
 	Configured []string          `json:"configured"`
 	Trackers   []*dnssec.Tracker `json:"trackers"` // one for each zone
