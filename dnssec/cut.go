@@ -185,7 +185,7 @@ func (l *lookup) enter(ctx context.Context, zone name, parent *cut) (*cut, error
 	case <-f.done:
 	}
 	f.panicked.Throw() // to where the caller's own recover is
-	if !running { // the work is on the account of who began it
+	if !running {      // the work is on the account of who began it
 		l.budget.spend(f.spent)
 	}
 	return f.cut, f.err

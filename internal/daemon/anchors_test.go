@@ -39,6 +39,12 @@ func (r *rolling) set(signing []*zonesign.Key, shown ...*zonesign.Key) {
 	r.signing, r.shown = signing, shown
 }
 
+func (r *rolling) fail(down bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.down = down
+}
+
 func (r *rolling) Fetch(_ context.Context, q resolver.Question) (*resolver.Reply, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -86,12 +92,30 @@ func revoked(t *testing.T, k *zonesign.Key) *zonesign.Key {
 
 func rootKeys(k ...*zonesign.Key) []*zonesign.Key { return k }
 
+// record is a log that is read while it is written.
+type record struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (r *record) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.Write(p)
+}
+
+func (r *record) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.String()
+}
+
 // roll is a daemon's anchors over a rolling root.
 type roll struct {
 	t      *testing.T
 	root   *rolling
 	config *config.Config
-	log    bytes.Buffer
+	log    record
 	a      *anchored
 	stop   func()
 }
@@ -229,13 +253,13 @@ func TestFollowOften(t *testing.T) {
 		if got := count(); got != 10 { // the TTL is two days
 			t.Errorf("asked %d times in ten days", got)
 		}
-		r.root.down = true
+		r.root.fail(true)
 		time.Sleep(2 * day)
 		synctest.Wait()
 		if got := count(); got < 24 || got > 48 || r.times("could not be followed") != got {
 			t.Errorf("asked %d times in two days of failure, told %d", got, r.times("could not be followed"))
 		}
-		r.root.down = false
+		r.root.fail(false)
 		if got := r.ask(); got != "secure" {
 			t.Errorf("got %s", got)
 		}
