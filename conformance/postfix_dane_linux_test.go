@@ -27,7 +27,11 @@ type daneBed struct {
 
 func newDANEBed(t testing.TB) *daneBed {
 	p := newParty(t)
-	b := &daneBed{ca: p.ca, rows: daneRows(t, p)}
+	return bedOf(t, p, daneRows(t, p))
+}
+
+func bedOf(t testing.TB, p *party, rows []daneRow) *daneBed {
+	b := &daneBed{ca: p.ca, rows: rows}
 	zones := map[string]*strings.Builder{"signed": {}, "plain": {}}
 	for i := range b.rows {
 		r := &b.rows[i]
@@ -79,16 +83,16 @@ func mailbox(t testing.TB, s string) smtp.Path {
 	return p
 }
 
-// submit hands Postfix a message for each row.
-func (b *daneBed) submit(t *testing.T) {
+// submitRows hands Postfix a message for each row.
+func submitRows(t *testing.T, rows []daneRow) {
 	t.Helper()
 	k := openPostfix(t)
 	defer k.Quit(context.Background())
-	for i := range b.rows {
-		tx := &smtp.Transaction{From: mailbox(t, "postfix@out.signed"), To: []smtp.Recipient{{Path: mailbox(t, "b@"+b.rows[i].domain())}}}
+	for i := range rows {
+		tx := &smtp.Transaction{From: mailbox(t, "postfix@out.signed"), To: []smtp.Recipient{{Path: mailbox(t, "b@"+rows[i].domain())}}}
 		d, err := k.Send(t.Context(), tx, strings.NewReader(daneMessage))
 		if err != nil || !d.Recipients[0].Delivered() {
-			t.Fatalf("%s: %v %+v", b.rows[i].name, err, d)
+			t.Fatalf("%s: %v %+v", rows[i].name, err, d)
 		}
 	}
 }
@@ -151,7 +155,7 @@ func TestPostfixDANE(t *testing.T) {
 	b := newDANEBed(t)
 	serveWorld(t, b.world, b.anchor)
 	p := startPostfix(t, "")
-	b.submit(t)
+	submitRows(t, b.rows)
 	r := validating(t, b.world, b.anchor)
 	p.await(t, "the verdicts of Postfix", func(log string) bool { return len(b.theirs(log)) == len(b.rows) })
 	theirs, other := b.theirs(p.lines(t)), differences(t, "testdata/postfix_dane.tsv")

@@ -1,10 +1,13 @@
 package conformance
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/tls"
+	"crypto/x509"
+	"math/big"
 	"slices"
 	"strings"
 	"testing"
@@ -74,6 +77,7 @@ type party struct {
 	other        *tls.Certificate // for other.signed
 	self         *tls.Certificate // self-signed
 	record       string           // 3 1 1 of ee
+	unreadable   *tls.Certificate // to crypto/x509; Leaf is what it would be
 }
 
 func newParty(t testing.TB) *party {
@@ -84,7 +88,23 @@ func newParty(t testing.TB) *party {
 	key, cert := certify(t, certificateFor("mx.to.ta-self-signed-leaf.signed"), nil)
 	p.self = &tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key, Leaf: cert}
 	p.record = tlsaOf(p.ee.Leaf, 3, 1, 1)
+	p.unreadable = unreadable(t, p.ca)
 	return p
+}
+
+// unreadable issues a certificate with a negative serial number.
+func unreadable(t testing.TB, ca *authority) *tls.Certificate {
+	t.Helper()
+	tmpl := certificateFor("mx.signed")
+	tmpl.SerialNumber = big.NewInt(1)
+	c := ca.issue(t, tmpl)
+	odd := bytes.Replace(c.Certificate[0], []byte{2, 1, 2, 2, 1, 1}, []byte{2, 1, 2, 2, 1, 0x81}, 1)
+	if bytes.Equal(odd, c.Certificate[0]) {
+		t.Fatal("no serial number found")
+	}
+	c.Certificate = [][]byte{odd}
+	c.Leaf = &x509.Certificate{Raw: odd, RawSubjectPublicKeyInfo: c.Leaf.RawSubjectPublicKeyInfo}
+	return c
 }
 
 // named issues a certificate for names; without any, for the MX host of the row.
@@ -147,6 +167,8 @@ func (p *party) endEntityRows() []daneRow {
 		{name: "ee-3-0-0", tlsa: one(tlsaOf(p.ee.Leaf, 3, 0, 0)), serve: with(p.ee), want: verified},
 		{name: "ee-expired-nameless", tlsa: one(tlsaOf(p.nameless.Leaf, 3, 1, 1)), serve: with(p.nameless), want: verified},
 		{name: "ee-self-signed", tlsa: one(tlsaOf(p.self.Leaf, 3, 1, 1)), serve: with(p.self), want: verified},
+		{name: "ee-unreadable", tlsa: one(tlsaOf(p.unreadable.Leaf, 3, 1, 1)), serve: with(p.unreadable), want: deferred},
+		{name: "ee-unreadable-whole", tlsa: one(tlsaOf(p.unreadable.Leaf, 3, 0, 1)), serve: with(p.unreadable), want: deferred},
 		{name: "ee-wrong", tlsa: one(tlsaOf(p.nameless.Leaf, 3, 1, 1)), serve: with(p.ee), want: deferred},
 		{name: "ee-rollover", tlsa: []string{tlsaOf(p.nameless.Leaf, 3, 1, 1), p.record}, serve: with(p.ee), want: verified},
 		{name: "ee-means-authority", tlsa: one(tlsaOf(p.ca.cert, 3, 1, 1)), serve: with(p.ee), want: deferred},
@@ -205,6 +227,7 @@ func (p *party) channelRows() []daneRow {
 		{name: "no-tlsa-stripped", serve: withoutTLS, want: inTheClear},
 		{name: "no-tlsa-454", serve: answering("454 not now\r\n"), want: inTheClear},
 		{name: "no-tlsa-handshake-broken", serve: answering("220 go on\r\n"), want: inTheClear},
+		{name: "no-tlsa-unreadable", serve: with(p.unreadable), want: inTheClear},
 		{name: "no-tlsa-tls-1.0", serve: p.old, want: encrypted},
 	}
 }

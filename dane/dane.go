@@ -10,6 +10,11 @@
 // others: the server's own certificate is never its own trust anchor, signatures
 // with SHA-1 or MD5 prove nothing, and the work that one chain can cause is
 // bounded. A common name counts only where a certificate has no DNS name.
+//
+// A certificate that crypto/x509 cannot read, such as one with a negative serial
+// number, matches nothing here: crypto/tls ends the handshake over it before its
+// bytes could be compared, which is all that DANE-EE(3) would ask for (RFC 7671,
+// Section 5.1). Mail for such a server waits, with that reason.
 package dane
 
 // The certificate usages of RFC 6698, Section 2.1.1, named by RFC 7218.
