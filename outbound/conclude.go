@@ -96,8 +96,8 @@ func (plan *Plan) deadEnd(code int, enhanced smtp.EnhancedCode, format string, a
 // policy says that there is a way. The policy came from a host with a certificate,
 // the denial from whoever answered: a forged null MX (RFC 7505) or NXDOMAIN must not
 // turn mail into bounces that a forged MX record could not turn aside. RFC 8461,
-// Section 5 holds mail back as long as no host satisfies the policy. An owner who
-// means it publishes mode none, or lets the policy run out.
+// Section 5.1 treats it as a temporary failure that no host satisfies the policy. An
+// owner who means it publishes mode none, or lets the policy run out.
 func (plan *Plan) contradicted() bool {
 	sts := plan.sts()
 	if sts == nil || sts.Mode != mtasts.Enforce {
