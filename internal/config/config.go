@@ -50,7 +50,7 @@ type DNS struct {
 	TrustAnchor string   `toml:"trust_anchor" doc:"file with DS or DNSKEY records of the zones to trust; the root's built-in keys by default"`
 	Tracking    Tracking `toml:"trust_anchor_tracking" doc:"follow the keys of trust anchors through their changes (RFC 5011): auto, the built-in ones; on, those of trust_anchor too; off"`
 
-	NegativeTrustAnchors []NegativeAnchor `toml:"negative_trust_anchors" doc:"zones whose DNSSEC is known to be broken, to be taken for unsigned for a while (RFC 7646), such as broken.example until 2026-12-01; at most a week from start or reload"`
+	NegativeTrustAnchors []NegativeAnchor `toml:"negative_trust_anchors" doc:"zones whose DNSSEC is known to be broken, to be taken for unsigned for a while (RFC 7646), such as broken.example until 2026-12-01; a week after the start at the latest"`
 
 	MessageTime Duration `toml:"message_time" doc:"how long the checks of one message may wait for DNS in all"`
 }
