@@ -13,9 +13,6 @@ import (
 	"github.com/waxseal/waxseal/outbound"
 )
 
-// policyMap is where Postfix asks for policies.
-const policyMap = "127.0.0.1:8461"
-
 // policySettings are those of an administrator who demands encryption everywhere.
 const policySettings = "smtp_tls_security_level = encrypt\nsmtp_tls_policy_maps = socketmap:inet:" + policyMap + ":policy\n"
 

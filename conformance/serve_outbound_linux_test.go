@@ -155,6 +155,7 @@ trust_anchor = %q
 [tls_policy]
 listen = %q
 ca = "/etc/postfix/ca.pem"
+allow_private = true
 [state]
 directory = %q
 `, oursAsk, filepath.Join(dir, "anchor"), policyMap, b.state), policyMap)

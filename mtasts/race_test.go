@@ -89,24 +89,6 @@ func (s *lateStore) Load(ctx context.Context, domain string) (*mtasts.Entry, err
 	return e, err
 }
 
-// fullStore is a store that cannot write.
-type fullStore struct{ mtasts.Store }
-
-func (fullStore) Save(context.Context, *mtasts.Entry) error { return errors.New("disk full") }
-
-// TestUnsaved holds that a policy that could not be written down holds in memory as
-// long as it lives, and not only until the store is asked again.
-func TestUnsaved(t *testing.T) {
-	b := newBed(t)
-	b.cache.Store = fullStore{b.store}
-	b.want(mtasts.Valid, mtasts.Enforce, mtasts.FromNetwork, 1, mtasts.StoreFailed)
-	b.pass(10 * time.Minute)
-	b.record("")
-	b.want(mtasts.Valid, mtasts.Enforce, mtasts.FromCache, 1, mtasts.NoRecord)
-	b.pass(24 * time.Hour)
-	b.want(mtasts.None, "", "", 1, mtasts.NoRecord)
-}
-
 // mined is a resolver that panics at a question.
 type mined struct {
 	resolver.Resolver

@@ -49,6 +49,7 @@ _25._tcp.mx.unusable.signed. TLSA 1 1 1 00
 none.signed. MX 10 mx.none.signed.
 mx.none.signed. A 192.0.2.1
 null.signed. MX 0 .
+denied.signed. MX 0 .
 bogus.signed. MX 10 mx.bogus.signed.
 mx.bogus.signed. A 192.0.2.1
 _25._tcp.mx.bogus.signed. TLSA ` + digest + `
@@ -115,6 +116,7 @@ func planner(t testing.TB) *outbound.Planner {
 		{"half.signed", mtasts.Enforce, []string{"mx.bogus.signed", "mx.none.signed"}},
 		{"sts.plain", mtasts.Enforce, []string{"mx.plain", "*.dane.signed"}},
 		{"testing.plain", mtasts.Testing, []string{"mx.plain"}},
+		{"denied.signed", mtasts.Enforce, []string{"mx.plain"}},
 		{"denied.plain", mtasts.Enforce, []string{"mx.plain"}},
 		{"nowhere.plain", mtasts.Enforce, []string{"mx.plain"}},
 	} {
@@ -151,8 +153,9 @@ func TestPolicies(t *testing.T) {
 		{"null.signed", "NOTFOUND "},
 		{"nowhere.signed", "NOTFOUND "},
 		// Whoever forges that a domain has no hosts must not get its mail.
-		{"denied.plain", "TEMP Postfix sees MX hosts, but here: denied.plain takes no mail (null MX)"},
-		{"nowhere.plain", "TEMP Postfix sees MX hosts, but here: nowhere.plain "},
+		{"denied.signed", "TEMP Postfix sees MX hosts, but here: denied.signed takes no mail (null MX)"},
+		{"denied.plain", "TEMP DNS says that denied.plain takes no mail (null MX); "},
+		{"nowhere.plain", "TEMP DNS says that nowhere.plain does not exist; "},
 		{".signed", "NOTFOUND "},
 		{"[dane.signed]", "NOTFOUND "},
 		{"[dane.signed]:587", "NOTFOUND "},
