@@ -176,7 +176,7 @@ func TestResolverFaults(t *testing.T) {
 			n.set(row.fault)
 			during := []string{f.genuine("bank0"), f.forged("bank1")}
 			n.set(nil)
-			after := []string{f.genuine("bank2"), f.forged("bank3")}
+			after := []string{healed(f.genuine, 2), healed(f.forged, 10)}
 			if diff := cmp.Diff(during, []string{row.genuine, row.forged}); diff != "" {
 				t.Error("during the fault:", diff)
 			}
@@ -189,6 +189,19 @@ func TestResolverFaults(t *testing.T) {
 			}
 		})
 	}
+}
+
+// healed returns the verdict on the first message that got one, of several: what
+// timed out is not asked again for a second, and a slow machine may miss the time that
+// these rows give to DNS.
+func healed(ask func(bank string) string, first int) (got string) {
+	for i := range 8 {
+		got = ask(fmt.Sprintf("bank%d", first+i))
+		if got != "451" && got != "accept temperror" {
+			break
+		}
+	}
+	return got
 }
 
 // faultyRun is a daemon with a mail server that has a genuine client and one that

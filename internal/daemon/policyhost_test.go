@@ -64,6 +64,17 @@ func (l *lines) Write(b []byte) (int, error) {
 	return l.text.Write(b)
 }
 
+// all returns the lines.
+func (l *lines) all() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all []string
+	for line := range strings.Lines(l.text.String()) {
+		all = append(all, line)
+	}
+	return all
+}
+
 // told returns what was said of policies: domain and message, sorted as it came.
 func (l *lines) told(t *testing.T) []string {
 	t.Helper()

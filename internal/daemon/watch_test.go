@@ -1,11 +1,11 @@
 package daemon
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,24 +14,30 @@ import (
 	"github.com/waxseal/waxseal/resolver"
 )
 
+// failing is a resolver that fails as long as it is told to.
+type failing struct{ err *atomic.Pointer[error] }
+
+func (f failing) Lookup(context.Context, string, resolver.Type) (*resolver.Answer, error) {
+	return &resolver.Answer{}, *f.err.Load()
+}
+
 // TestWatch holds that the log says when the daemon cannot do its work, once, from
 // the start on, and when it can again.
 func TestWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
-		root := &rootServer{err: &resolver.Error{Reason: resolver.NoDNSSEC, Name: ".", Type: resolver.TypeSOA}}
-		d := &Daemon{Log: slog.New(slog.NewTextHandler(&log, nil))}
-		d.state.Store(&state{config: &config.Config{}, resolver: &resolver.Cache{Resolver: root}})
+		log := new(lines)
+		var fault atomic.Pointer[error]
+		set := func(err error) { fault.Store(&err) }
+		set(&resolver.Error{Reason: resolver.NoDNSSEC, Name: ".", Type: resolver.TypeSOA})
+		d := &Daemon{Log: slog.New(slog.NewTextHandler(log, nil))}
+		d.state.Store(&state{config: &config.Config{}, resolver: &resolver.Cache{Resolver: failing{&fault}}})
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go d.watch(ctx)
 		said := func(want ...string) {
 			t.Helper()
 			synctest.Wait()
-			got := strings.Split(strings.TrimSpace(log.String()), "\n")
-			if len(got) == 1 && got[0] == "" {
-				got = nil
-			}
+			got := log.all()
 			if len(got) != len(want) {
 				t.Fatalf("got %q, want %q", got, want)
 			}
@@ -46,15 +52,15 @@ func TestWatch(t *testing.T) {
 			again = `msg="ready again"`
 		)
 		said(down)
-		if !strings.Contains(log.String(), "recursive = true") {
-			t.Errorf("no word on what to do: %s", log.String())
+		if got := log.all(); !strings.Contains(got[0], "recursive = true") {
+			t.Errorf("no word on what to do: %s", got)
 		}
 		time.Sleep(3 * watchEvery)
 		said(down)
-		root.err = nil
+		set(nil)
 		time.Sleep(watchEvery)
 		said(down, again)
-		root.err = errors.New("no server answers")
+		set(errors.New("no server answers"))
 		time.Sleep(watchEvery)
 		said(down, again, `msg="not ready"`)
 	})
