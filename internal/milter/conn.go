@@ -35,7 +35,7 @@ type conn struct {
 func newConn(s *Server, stop accept.Stop, nc net.Conn, limits Limits) *conn {
 	const readBuffer = 8 << 10 // some dozen header fields
 	c := &conn{server: s, stop: stop, limits: limits}
-	c.wire = wire{conn: nc, r: bufio.NewReaderSize(nc, readBuffer), limit: limits.Packet, before: c.arm}
+	c.wire = wire{conn: nc, r: bufio.NewReaderSize(nc, readBuffer), limit: limits.Packet, before: c.arm, ack: acker(nc)}
 	return c
 }
 

@@ -21,6 +21,7 @@ type wire struct {
 	fault  error  // of an earlier flush: half a packet may be out
 	limit  time.Duration
 	before func(wait time.Duration) error // sets the deadline of the next packet, see conn.arm
+	ack    func()                         // see acker; may be nil
 
 	small [smallPacket]byte
 	large *[largePacket]byte // of the pool, while a packet needs it
@@ -36,6 +37,7 @@ func (w *wire) next(wait time.Duration) (cmd byte, data []byte, err error) {
 		if err := w.before(wait); err != nil {
 			return 0, nil, err
 		}
+		w.acknowledge()
 		if _, err := w.r.Peek(1); err != nil {
 			return 0, nil, err
 		}
@@ -64,6 +66,7 @@ func (w *wire) next(wait time.Duration) (cmd byte, data []byte, err error) {
 // body reads the data of a packet.
 func (w *wire) body(n int) ([]byte, error) {
 	if w.r.Buffered() < n {
+		w.acknowledge()
 		if err := w.conn.SetReadDeadline(time.Now().Add(w.limit)); err != nil {
 			return nil, err
 		}
@@ -82,6 +85,12 @@ func (w *wire) body(n int) ([]byte, error) {
 	}
 	_, err := io.ReadFull(w.r, b)
 	return b, torn(err)
+}
+
+func (w *wire) acknowledge() {
+	if w.ack != nil {
+		w.ack()
+	}
 }
 
 // huge reads the data of a packet into memory that grows as it comes, so that a
