@@ -21,6 +21,7 @@ const (
 	waxsealAddr   = "127.0.0.1:8890"
 	opendkimAddr  = "127.0.0.1:8891"
 	opendmarcAddr = "127.0.0.1:8893"
+	otherAddr     = "127.0.0.1:8895"
 	passAddr      = "127.0.0.1:8894"
 	sinkAddr      = "127.0.0.1:2600" // takes what is measured, and forgets it
 	captureAddr   = "127.0.0.1:2601" // keeps what is looked at

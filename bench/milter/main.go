@@ -19,6 +19,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.program, "waxseal", "", "waxseal program to measure; required")
 	flag.StringVar(&o.dir, "dir", "", "empty folder to work in, on the disk that the queue is to be on; required")
+	flag.StringVar(&o.other, "other", "", "another waxseal program, such as one built before a change, to measure beside it")
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds; the median counts")
 	flag.IntVar(&o.messages, "messages", 1000, "messages of one turn")
 	flag.IntVar(&o.sessions, "sessions", 20, "SMTP sessions at a time")
@@ -37,12 +38,12 @@ func main() {
 
 // options are the flags.
 type options struct {
-	program, dir     string
-	rounds, messages int
-	sessions         int
-	extremes         bool
-	dnssec, only     string
-	profile          string
+	program, other, dir string
+	rounds, messages    int
+	sessions            int
+	extremes            bool
+	dnssec, only        string
+	profile             string
 }
 
 func (o *options) run(serve, pass string) error {
@@ -84,6 +85,10 @@ var contenders = []contender{
 		settings: " -o smtpd_milters=inet:" + waxsealAddr,
 	},
 	{
+		name: "other", label: "+ the other waxseal", port: 2504, filters: []string{"other"},
+		settings: " -o smtpd_milters=inet:" + otherAddr,
+	},
+	{
 		name: "chain", label: "+ OpenDKIM, OpenDMARC, policyd-spf", port: 2502, filters: []string{"opendkim", "opendmarc"},
 		settings: " -o smtpd_milters=inet:" + opendkimAddr + ",inet:" + opendmarcAddr +
 			" -o smtpd_recipient_restrictions=reject_unauth_destination,check_policy_service,unix:private/policyd-spf",
@@ -102,8 +107,11 @@ func names() []string {
 	return all
 }
 
-// chosen returns the contenders of -only that are among these.
+// chosen returns these contenders, or those of -only.
 func (o *options) chosen(among ...string) ([]contender, error) {
+	if o.other != "" {
+		among = append(among, "other")
+	}
 	if o.only != "" {
 		among = strings.Split(o.only, ",")
 	}

@@ -117,7 +117,9 @@ func (b *bed) filters(c contender) error {
 		var err error
 		switch name {
 		case "waxseal":
-			err = b.serve()
+			err = b.serve(name, b.program, waxsealAddr)
+		case "other":
+			err = b.serve(name, b.other, otherAddr)
 		case "opendkim":
 			err = b.openDKIM()
 		case "opendmarc":
@@ -132,20 +134,21 @@ func (b *bed) filters(c contender) error {
 	return nil
 }
 
-func (b *bed) serve() error {
+func (b *bed) serve(name, program, addr string) error {
 	anchor := ""
 	if b.dnssec == "require" {
 		anchor = fmt.Sprintf("trust_anchor = %q\n", b.file("anchor"))
 	}
-	err := b.write("waxseal.toml", fmt.Sprintf("hostname = %q\n[dns]\nservers = [\"%s:53\"]\ndnssec = %q\n%s[milter]\nlisten = %q\n",
-		receiverHost, resolverHost, b.dnssec, anchor, waxsealAddr))
+	config := b.file(name + ".toml")
+	err := b.write(name+".toml", fmt.Sprintf("hostname = %q\n[dns]\nservers = [\"%s:53\"]\ndnssec = %q\n%s[milter]\nlisten = %q\n",
+		receiverHost, resolverHost, b.dnssec, anchor, addr))
 	if err != nil {
 		return err
 	}
-	if b.profile != "" {
-		return b.start("waxseal", waxsealAddr, "/proc/self/exe", "-serve", b.file("waxseal.toml"), "-profile", b.profile)
+	if b.profile != "" && name == "waxseal" {
+		return b.start(name, addr, "/proc/self/exe", "-serve", config, "-profile", b.profile)
 	}
-	return b.start("waxseal", waxsealAddr, b.program, "serve", "--config", b.file("waxseal.toml"))
+	return b.start(name, addr, program, "serve", "--config", config)
 }
 
 func (b *bed) openDKIM() error {

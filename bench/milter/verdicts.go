@@ -23,7 +23,7 @@ var trials = []trial{
 // verdicts holds that a contender tells what is genuine: a filter that cannot look
 // up anything would be fast.
 func (b *bed) verdicts(c contender) error {
-	if c.name != "waxseal" && c.name != "chain" {
+	if c.name == "alone" || c.name == "pass" {
 		return nil
 	}
 	for _, t := range trials {
