@@ -32,12 +32,12 @@ _dmarc.mild.example. TXT "v=DMARC1; p=quarantine"
 
 // site is a folder with a configuration, a zone and a key.
 type site struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 	log bytes.Buffer
 }
 
-func newSite(t *testing.T, extra string) *site {
+func newSite(t testing.TB, extra string) *site {
 	s := &site{t: t, dir: t.TempDir()}
 	s.write("zone", zone)
 	s.write("key", strings.Repeat("k", 32))
