@@ -33,9 +33,9 @@ type conn struct {
 }
 
 func newConn(s *Server, stop accept.Stop, nc net.Conn, limits Limits) *conn {
-	const readBuffer = 8 << 10 // some dozen header fields
 	c := &conn{server: s, stop: stop, limits: limits}
-	c.wire = wire{conn: nc, r: bufio.NewReaderSize(nc, readBuffer), limit: limits.Packet, before: c.arm, ack: acker(nc)}
+	c.wire = wire{conn: nc, r: readers.Get().(*bufio.Reader), limit: limits.Packet, before: c.arm, ack: acker(nc)}
+	c.r.Reset(nc)
 	return c
 }
 
@@ -50,7 +50,7 @@ func (c *conn) message() *Message {
 // run serves commands until the mail server leaves. The error is nil if it left in
 // good order.
 func (c *conn) run() error {
-	defer c.release()
+	defer c.close()
 	for {
 		cmd, data, err := c.next(c.wait())
 		if err != nil {

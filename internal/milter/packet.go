@@ -23,11 +23,17 @@ type wire struct {
 	before func(wait time.Duration) error // sets the deadline of the next packet, see conn.arm
 	ack    func()                         // see acker; may be nil
 
-	small [smallPacket]byte
 	large *[largePacket]byte // of the pool, while a packet needs it
 }
 
-var largePackets = sync.Pool{New: func() any { return new([largePacket]byte) }}
+// readBuffer takes some dozen header fields, or a small body.
+const readBuffer = 8 << 10
+
+// What connections read into: most mail servers make one for each message.
+var (
+	readers      = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, readBuffer) }}
+	largePackets = sync.Pool{New: func() any { return new([largePacket]byte) }}
+)
 
 // next reads a packet; its data is valid until the next one is read. The first
 // byte may take wait to come.
@@ -63,7 +69,7 @@ func (w *wire) next(wait time.Duration) (cmd byte, data []byte, err error) {
 	return cmd, data, err
 }
 
-// body reads the data of a packet.
+// body reads the data of a packet, which stays in the reader if it has the room.
 func (w *wire) body(n int) ([]byte, error) {
 	if w.r.Buffered() < n {
 		w.acknowledge()
@@ -71,18 +77,18 @@ func (w *wire) body(n int) ([]byte, error) {
 			return nil, err
 		}
 	}
-	var b []byte
-	switch {
-	case n <= smallPacket:
-		b = w.small[:n]
-	case n <= largePacket:
-		if w.large == nil {
-			w.large = largePackets.Get().(*[largePacket]byte)
-		}
-		b = w.large[:n]
-	default:
+	if n <= w.r.Size() {
+		b, err := w.r.Peek(n)
+		_, _ = w.r.Discard(len(b))
+		return b, torn(err)
+	}
+	if n > largePacket {
 		return w.huge(n)
 	}
+	if w.large == nil {
+		w.large = largePackets.Get().(*[largePacket]byte)
+	}
+	b := w.large[:n]
 	_, err := io.ReadFull(w.r, b)
 	return b, torn(err)
 }
@@ -118,6 +124,13 @@ func (w *wire) release() {
 	}
 }
 
+// close gives back all buffers.
+func (w *wire) close() {
+	w.release()
+	w.r.Reset(nil)
+	readers.Put(w.r)
+}
+
 // torn makes the end of the input within a packet an error of its own.
 func torn(err error) error {
 	if err == io.EOF {
@@ -146,7 +159,7 @@ func (w *wire) flush() error {
 	}
 	_ = w.conn.SetWriteDeadline(time.Now().Add(w.limit))
 	_, err := w.conn.Write(w.out)
-	if w.out = w.out[:0]; cap(w.out) > smallPacket {
+	if w.out = w.out[:0]; cap(w.out) > smallOut {
 		w.out = nil
 	}
 	if err != nil {

@@ -115,7 +115,7 @@ const (
 	maxReplyLine = 400     // text of one line of a reply (RFC 5321, Section 4.5.3.1.5: 512 in all)
 	maxReplyText = 2000    // text of a reply
 	maxQuarMark  = 200     // reason of a quarantine
-	smallPacket  = 4 << 10 // the packets that need no buffer from the pool
+	smallOut     = 4 << 10 // of what is sent, the memory that is kept for the next answer
 	largePacket  = 64<<10 + 512
 )
 
