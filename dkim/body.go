@@ -70,6 +70,9 @@ func (b *Body) Want(c Canonicalization, limit int64) BodyHash {
 	return BodyHash(len(b.hashes) - 1)
 }
 
+// Wanted reports whether anybody wants a hash: if not, the body need not be written.
+func (b *Body) Wanted() bool { return len(b.hashes) > 0 }
+
 // Write takes the next chunk of the body. It never fails.
 func (b *Body) Write(p []byte) (int, error) {
 	if len(p) == 0 {

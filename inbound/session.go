@@ -191,6 +191,10 @@ func (s *Session) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// Skip reports whether the verdict needs nothing more of the body: in a message
+// without signatures no hash is compared.
+func (s *Session) Skip() bool { return s.unreadable != nil || !s.body.Wanted() }
+
 // Abort ends the session without a verdict.
 func (s *Session) Abort() {
 	s.cancel()

@@ -86,6 +86,9 @@ func (f *filter) notSealed(m *milter.Message, err error) {
 // Write implements milter.Transaction.
 func (t *check) Write(p []byte) (int, error) { return t.session.Write(p) }
 
+// Skip implements milter.Skipper.
+func (t *check) Skip() bool { return t.session.Skip() }
+
 // Abort implements milter.Transaction.
 func (t *check) Abort() {
 	t.session.Abort()
