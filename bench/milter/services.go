@@ -140,8 +140,19 @@ func (b *bed) serve(name, program, addr string) error {
 		anchor = fmt.Sprintf("trust_anchor = %q\n", b.file("anchor"))
 	}
 	config := b.file(name + ".toml")
-	err := b.write(name+".toml", fmt.Sprintf("hostname = %q\n[dns]\nservers = [\"%s:53\"]\ndnssec = %q\n%s[milter]\nlisten = %q\n",
-		receiverHost, resolverHost, b.dnssec, anchor, addr))
+	err := b.write(name+".toml", fmt.Sprintf(`hostname = %q
+[dns]
+servers = ["%s:53"]
+dnssec = %q
+%s[milter]
+listen = %q
+[lookalike]
+header = "Waxseal-Findings"
+protected = ["receiver.example.org", "bank.example.com", "shop.example.net"]
+[[lookalike.person]]
+names = ["Ann Boss"]
+addresses = ["ann@receiver.example.org"]
+`, receiverHost, resolverHost, b.dnssec, anchor, addr))
 	if err != nil {
 		return err
 	}
