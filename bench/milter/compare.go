@@ -101,54 +101,63 @@ func (b *bed) allPassed() error {
 
 func rate(n int, d time.Duration) float64 { return float64(n) / d.Seconds() }
 
-// table prints one mode.
-func (b *bed) table(w io.Writer, m mode, chosen []contender, turns map[key][]*turn) {
-	perMessage := func(t *turn, names ...string) float64 {
+// perMessage returns the CPU time that programs took for each message, in ms.
+func (b *bed) perMessage(names ...string) func(*turn) float64 {
+	return func(t *turn) float64 {
 		var sum time.Duration
 		for _, n := range names {
 			sum += t.cpu[n]
 		}
 		return sum.Seconds() * 1e3 / float64(b.messages)
 	}
-	accepted := func(t *turn) float64 { return rate(b.messages, t.accepted) }
+}
+
+func (b *bed) accepted(t *turn) float64 { return rate(b.messages, t.accepted) }
+func (b *bed) drain(t *turn) float64    { return rate(b.messages, t.drained) }
+func megabytes(t *turn) float64         { return float64(t.memory) / 1e6 }
+
+// table prints one mode.
+func (b *bed) table(w io.Writer, m mode, chosen []contender, turns map[key][]*turn) {
 	fmt.Fprintf(w, "\n%s; %d sessions, %d messages of 10 KB, median of %d rounds (least-most)\n", m.name, b.sessions, b.messages, b.rounds)
 	fmt.Fprintf(w, "%-36s %18s %18s %20s %20s %8s %7s\n", "", "accepted/s", "drained/s", "Postfix CPU ms", "filters CPU ms", "unbound", "MB")
 	for _, c := range chosen {
 		ts := turns[key{c.name, m.name}]
 		fmt.Fprintf(w, "%-36s %18s %18s %20s %20s %8.2f %7.0f\n", c.label,
-			spread(ts, "%.0f", accepted),
-			spread(ts, "%.0f", func(t *turn) float64 { return rate(b.messages, t.drained) }),
-			spread(ts, "%.2f", func(t *turn) float64 { return perMessage(t, "master") }),
-			spread(ts, "%.2f", func(t *turn) float64 { return perMessage(t, c.filters...) }),
-			middle(ts, func(t *turn) float64 { return perMessage(t, "unbound") }),
-			middle(ts, func(t *turn) float64 { return float64(t.memory) / 1e6 }))
+			spread(ts, "%.0f", b.accepted), spread(ts, "%.0f", b.drain),
+			spread(ts, "%.2f", b.perMessage("master")), spread(ts, "%.2f", b.perMessage(c.filters...)),
+			middle(ts, b.perMessage("unbound")), middle(ts, megabytes))
 		if len(c.filters) > 1 {
 			for _, f := range c.filters {
-				fmt.Fprintf(w, "  of these %-25s %18s %18s %20s %20s\n", f, "", "", "", spread(ts, "%.2f", func(t *turn) float64 { return perMessage(t, f) }))
+				fmt.Fprintf(w, "  of these %-25s %81s\n", f, spread(ts, "%.2f", b.perMessage(f)))
 			}
 		}
 	}
-	ours, alone, chain := turns[key{"waxseal", m.name}], turns[key{"alone", m.name}], turns[key{"chain", m.name}]
-	if len(ours) > 0 {
-		cpu := middle(ours, func(t *turn) float64 { return perMessage(t, "waxseal") })
-		fmt.Fprintf(w, "CPU of waxseal: %.2f ms per message, must be at most %.1f: %s\n", cpu, mostCPU, verdict(cpu <= mostCPU))
+	b.conclude(w, turns[key{"waxseal", m.name}], turns[key{"alone", m.name}], turns[key{"chain", m.name}])
+}
+
+// conclude prints the ratios and what they are against the targets, as far as all
+// that they need was measured.
+func (b *bed) conclude(w io.Writer, ours, alone, chain []*turn) {
+	if ours == nil {
+		return
 	}
-	if len(ours) > 0 && len(chain) > 0 {
-		r := ratio(ours, chain, accepted)
+	cpu := middle(ours, b.perMessage("waxseal"))
+	fmt.Fprintf(w, "CPU of waxseal: %.2f ms per message, must be at most %.1f: %s\n", cpu, mostCPU, verdict(cpu <= mostCPU))
+	if chain != nil {
+		r := ratio(ours, chain, b.accepted)
 		fmt.Fprintf(w, "messages/s against the chain: %.2f, must be at least %.1f: %s\n", r, leastRate, verdict(r >= leastRate))
 	}
-	if len(ours) > 0 && len(alone) > 0 {
-		fmt.Fprintf(w, "messages/s against Postfix alone: %.2f", ratio(ours, alone, accepted))
-		if len(chain) > 0 {
-			fmt.Fprintf(w, " (the chain: %.2f)", ratio(chain, alone, accepted))
-		}
-		fmt.Fprintln(w)
+	if alone == nil {
+		return
 	}
-	if len(ours) > 0 && len(chain) > 0 && len(alone) > 0 {
-		all := func(t *turn) float64 { return perMessage(t, "master", "waxseal", "opendkim", "opendmarc", "unbound") }
-		base := middle(alone, all)
-		fmt.Fprintf(w, "CPU of all above Postfix alone: %.2f ms, the chain %.2f ms\n", middle(ours, all)-base, middle(chain, all)-base)
+	fmt.Fprintf(w, "messages/s against Postfix alone: %.2f\n", ratio(ours, alone, b.accepted))
+	if chain == nil {
+		return
 	}
+	all := b.perMessage("master", "waxseal", "opendkim", "opendmarc", "unbound")
+	base := middle(alone, all)
+	fmt.Fprintf(w, "the chain against Postfix alone: %.2f\n", ratio(chain, alone, b.accepted))
+	fmt.Fprintf(w, "CPU of all above Postfix alone: %.2f ms per message, with the chain %.2f ms\n", middle(ours, all)-base, middle(chain, all)-base)
 }
 
 func verdict(ok bool) string {

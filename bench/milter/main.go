@@ -26,11 +26,9 @@ func main() {
 	flag.BoolVar(&o.extremes, "extremes", false, "send 50 MB bodies and 200,000 header fields instead, also through a filter that does nothing")
 	flag.StringVar(&o.dnssec, "dnssec", "require", "require: unbound and waxseal validate signed zones, each for itself; off: neither does")
 	flag.StringVar(&o.only, "only", "", "only these, separated by commas: "+strings.Join(names(), ", "))
-	flag.StringVar(&o.profile, "profile", "", "write CPU and heap profiles of serve into this folder")
-	serve := flag.String("serve", "", "for -profile: serve by this configuration")
 	pass := flag.String("pass", "", "for -extremes: be the filter that does nothing at this address")
 	flag.Parse()
-	if err := o.run(*serve, *pass); err != nil {
+	if err := o.run(*pass); err != nil {
 		fmt.Fprintln(os.Stderr, "milter:", err)
 		os.Exit(1)
 	}
@@ -43,13 +41,10 @@ type options struct {
 	sessions            int
 	extremes            bool
 	dnssec, only        string
-	profile             string
 }
 
-func (o *options) run(serve, pass string) error {
+func (o *options) run(pass string) error {
 	switch {
-	case serve != "":
-		return serveProfiled(serve, o.profile)
 	case pass != "":
 		return passThrough(pass)
 	case o.program == "" || o.dir == "" || flag.NArg() > 0:

@@ -156,9 +156,6 @@ addresses = ["ann@receiver.example.org"]
 	if err != nil {
 		return err
 	}
-	if b.profile != "" && name == "waxseal" {
-		return b.start(name, addr, "/proc/self/exe", "-serve", config, "-profile", b.profile)
-	}
 	return b.start(name, addr, program, "serve", "--config", config)
 }
 
