@@ -42,7 +42,7 @@ func FuzzConn(f *testing.F) {
 			s.serve(accept.Stop{Soon: context.Background(), Now: context.Background()}, theirs, s.Limits.withDefaults())
 			theirs.Close()
 		}()
-		m := &mta{t, ours}
+		m := &mta{t: t, conn: ours}
 		for {
 			if _, err := m.read(); err == io.ErrUnexpectedEOF {
 				t.Fatal("half a packet")
@@ -83,7 +83,7 @@ func BenchmarkMessage(b *testing.B) {
 		for range 20 {
 			m.send("LSubject\x00 something of the usual length for a header field\x00")
 		}
-		m.ask("N")
+		m.endHeader()
 		m.send(body)
 		m.ask("E")
 	}

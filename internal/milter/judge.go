@@ -16,14 +16,15 @@ func (c *conn) endBody(data []byte) error {
 		c.begin()
 	}
 	e.write(data) // the last command may have the last chunk
-	answer := e.answer
-	if answer == nil {
-		var err error
-		if answer, err = c.judge(); err != nil {
+	if e.answer != nil {
+		c.say(e.answer)
+	} else {
+		answer, err := c.judge()
+		if err != nil {
 			return err
 		}
+		c.give(e, answer)
 	}
-	c.give(e, answer)
 	c.done()
 	return nil
 }

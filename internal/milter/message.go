@@ -108,7 +108,7 @@ func (c *conn) endHeader() error {
 		return &Error{Reason: BadSequence, Command: cmdEndHeader}
 	}
 	c.begin()
-	if e := c.msg; e.answer != nil {
+	if e := c.msg; e.answer != nil && c.flags&noReplyEOH == 0 {
 		c.say(e.answer) // header fields cannot be changed before the end of the body
 		c.done()
 		return nil

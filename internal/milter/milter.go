@@ -9,9 +9,9 @@
 // message ends with the message, whether it was judged, aborted or refused.
 //
 // As little as possible is asked to be waited for: under version 6 the mail server
-// waits for us at the end of the header and at the end of the body and nowhere
-// else. So that simple canonicalization can be verified, header values are asked
-// for with the white space in front of them.
+// waits for us at the end of the body and nowhere else. So that simple
+// canonicalization can be verified, header values are asked for with the white
+// space in front of them.
 package milter
 
 import (
@@ -26,9 +26,10 @@ import (
 type Handler interface {
 	// Begin is called at the end of the header, should start what can be started
 	// and return at once. The context ends with the message. An Answer that is not
-	// nil ends the message here, and then the Transaction is not used; what it
-	// says beside Action and reply is ignored, since no header can be changed
-	// yet. If both are nil, the message is accepted.
+	// nil ends the message here, and then the Transaction is not used, though the
+	// mail server may send the body before it takes the answer; what it says
+	// beside Action and reply is ignored, since no header can be changed yet. If
+	// both are nil, the message is accepted.
 	Begin(ctx context.Context, m *Message) (Transaction, *Answer)
 }
 

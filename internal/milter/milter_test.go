@@ -71,9 +71,7 @@ func TestConnectionOutlivesMessages(t *testing.T) {
 	m.send("DCj\x00mx.example\x00", clientPacket, "DH{tls_version}\x00TLSv1.3\x00", "Hmail.sender.example\x00")
 	message := func(macros, mail, subject string) {
 		m.send("DM"+macros, "M"+mail+"\x00", "R<ann@receiver.example>\x00", "LSubject\x00 "+subject+"\x00")
-		if got := m.ask("N"); !cmp.Equal(got, []string{"c"}) {
-			t.Errorf("end of header: %q", got)
-		}
+		m.endHeader()
 		m.send("Bone\r\n", "DEi\x00Q"+subject+"\x00")
 		if got := m.ask("E"); !cmp.Equal(got, []string{"a"}) {
 			t.Errorf("end of body: %q", got)
@@ -141,7 +139,8 @@ func TestClientAddress(t *testing.T) {
 			} else {
 				m.begin("")
 			}
-			m.ask("N")
+			m.endHeader()
+			m.ask("E")
 			if got.String() != row.want || len(f.list()) > 0 != row.fault {
 				t.Errorf("got %s, reports %q; want %s, %t", got, f.list(), row.want, row.fault)
 			}
@@ -193,7 +192,8 @@ func TestForgedBoundary(t *testing.T) {
 			m.begin("")
 			m.send(row.packet)
 			want := []string{"y451 4.6.0 a header field cannot be read"}
-			if got := m.ask("N"); !cmp.Equal(got, want) {
+			m.endHeader()
+			if got := m.ask("E"); !cmp.Equal(got, want) {
 				t.Errorf("got %q, want %q", got, want)
 			}
 			m.send("A")
@@ -237,7 +237,7 @@ func TestChanges(t *testing.T) {
 			for _, f := range fields {
 				m.send("L" + f + "\x00")
 			}
-			m.ask("N")
+			m.endHeader()
 			if diff := cmp.Diff(m.ask("E"), row.want); diff != "" {
 				t.Error(diff)
 			}
@@ -274,7 +274,7 @@ func TestAnswers(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			m := connect(t, &Server{Handler: &judge{answer: func(*Message) *Answer { return row.answer }}}, postfix)
 			m.begin("")
-			m.ask("N")
+			m.endHeader()
 			if got := m.ask("E"); len(got) != 1 || got[0] != row.want {
 				t.Errorf("got %q, want %q", got, row.want)
 			}
@@ -289,17 +289,30 @@ func TestEarlyAnswer(t *testing.T) {
 		}
 		return &Answer{}
 	}}
-	m := connect(t, &Server{Handler: j}, postfix)
-	for _, row := range []struct{ field, want string }{{"Bad", "y552 5.3.4 too large"}, {"Good", "a"}, {"Bad", "y552 5.3.4 too large"}} {
-		m.begin("")
-		m.send("L" + row.field + "\x00 x\x00")
-		if got := m.ask("N"); !cmp.Equal(got, []string{row.want}) {
-			t.Errorf("got %q, want %q", got, row.want)
-		}
-		m.send("A")
-	}
-	if n := j.notes(); n != nil {
-		t.Errorf("saw %q", n)
+	const refused = "y552 5.3.4 too large"
+	for _, row := range []struct {
+		name  string
+		offer [3]uint32
+	}{{"at-once", waits}, {"at-the-end", postfix}} {
+		t.Run(row.name, func(t *testing.T) {
+			m := connect(t, &Server{Handler: j}, row.offer)
+			for _, row := range []struct{ field, want string }{{"Bad", refused}, {"Good", "a"}, {"Bad", refused}} {
+				m.begin("")
+				m.send("L" + row.field + "\x00 x\x00")
+				got := m.endHeader()
+				if got == nil {
+					m.send("Bbody")
+					got = m.ask("E")
+				}
+				if !cmp.Equal(got, []string{row.want}) {
+					t.Errorf("got %q, want %q", got, row.want)
+				}
+				m.send("A")
+			}
+			if n := j.notes(); n != nil {
+				t.Errorf("saw %q", n)
+			}
+		})
 	}
 }
 
@@ -325,7 +338,7 @@ func TestOldProtocol(t *testing.T) {
 func TestSkip(t *testing.T) {
 	m := connect(t, &Server{Handler: &judge{}}, [3]uint32{6, 0x1ff, 0x1fffff &^ noReplyBody})
 	m.begin("")
-	m.ask("N")
+	m.endHeader()
 	for _, row := range []struct{ chunk, want string }{{"more", "c"}, {"enough", "s"}} {
 		if got := m.ask("B" + row.chunk); !cmp.Equal(got, []string{row.want}) {
 			t.Errorf("%s: got %q, want %q", row.chunk, got, row.want)
@@ -347,35 +360,32 @@ func TestFaultsStayInMessage(t *testing.T) {
 	for _, row := range []struct {
 		name  string
 		judge *judge
-		want  []string // at the end of header and body
 	}{
-		{"begin", &judge{now: func(*Message) *Answer { breaks(); return nil }}, []string{later}},
-		{"write", &judge{write: func([]byte) error { breaks(); return nil }}, []string{"c", later}},
+		{"begin", &judge{now: func(*Message) *Answer { breaks(); return nil }}},
+		{"write", &judge{write: func([]byte) error { breaks(); return nil }}},
 		{"write-error", &judge{write: func([]byte) error {
 			if broken {
 				return errors.New("full")
 			}
 			return nil
-		}}, []string{"c", later}},
-		{"end", &judge{answer: func(*Message) *Answer { breaks(); return nil }}, []string{"c", later}},
-		{"write-and-abort", &judge{write: func([]byte) error { breaks(); return nil }, abort: func() { breaks() }}, []string{"c", later}},
+		}}},
+		{"end", &judge{answer: func(*Message) *Answer { breaks(); return nil }}},
+		{"write-and-abort", &judge{write: func([]byte) error { breaks(); return nil }, abort: func() { breaks() }}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			var f faults
 			m := connect(t, &Server{Handler: row.judge, Report: f.report}, postfix)
 			for broken = true; ; broken = false {
-				want := row.want
+				want := later
 				if !broken {
-					want = []string{"c", "a"}
+					want = "a"
 				}
 				m.begin("")
-				got := m.ask("N")
-				if len(want) > 1 {
-					m.send("Bbody")
-					got = append(got, m.ask("E")...)
-				}
+				m.endHeader()
+				m.send("Bbody")
+				got := m.ask("E")
 				m.send("A")
-				if !cmp.Equal(got, want) {
+				if !cmp.Equal(got, []string{want}) {
 					t.Errorf("broken %t: got %q, want %q", broken, got, want)
 				}
 				if !broken {
@@ -414,7 +424,7 @@ func TestHeaderLimits(t *testing.T) {
 			for range row.count % 100 {
 				m.send(packet)
 			}
-			m.ask("N")
+			m.endHeader()
 			m.ask("E")
 			if limit == nil || limit.Reason != row.reason || fields != row.fields {
 				t.Errorf("got %v, %d fields; want %s, %d", limit, fields, row.reason, row.fields)
@@ -427,7 +437,8 @@ func TestRecipientLimit(t *testing.T) {
 	m := connect(t, &Server{Handler: &judge{}, Limits: Limits{Recipients: 2}}, postfix)
 	m.begin("")
 	m.send("R<b@c.example>\x00", "R<c@c.example>\x00")
-	if got := m.ask("N"); !cmp.Equal(got, []string{"y452 4.5.3 too many recipients"}) {
+	m.endHeader()
+	if got := m.ask("E"); !cmp.Equal(got, []string{"y452 4.5.3 too many recipients"}) {
 		t.Errorf("got %q", got)
 	}
 }
@@ -469,7 +480,7 @@ func TestLargeBody(t *testing.T) {
 	j := &judge{write: func(p []byte) error { total += len(p); return errFull(total > 1<<30) }}
 	m := connect(t, &Server{Handler: HandlerFunc(j.Begin)}, postfix)
 	m.begin("")
-	m.ask("N")
+	m.endHeader()
 	chunk := string(bytes.Repeat([]byte("x"), 1<<20))
 	want := 0
 	for _, n := range []int{1, 4095, 4096, 4097, 65535, largePacket - 1, largePacket, largePacket + 1, 1 << 20} {

@@ -19,8 +19,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // mta is the other side of the protocol: as much of it as the tests need.
 type mta struct {
-	t    testing.TB
-	conn net.Conn
+	t     testing.TB
+	conn  net.Conn
+	flags uint32 // that were granted
 }
 
 // Offers of mail servers: version, actions, flags.
@@ -28,6 +29,7 @@ var (
 	postfix  = [3]uint32{6, 0x1ff, 0x1fffff}
 	oldMTA   = [3]uint32{2, 0x3f, 0x7f}
 	sendmail = [3]uint32{6, 0x1ff, 0x1fffff &^ leadingSpace}
+	waits    = [3]uint32{6, 0x1ff, 0x1fffff &^ noReplyEOH} // for a reply to the header
 )
 
 // connect begins a connection with s and the negotiation.
@@ -52,7 +54,7 @@ func dial(t testing.TB, s *Server) *mta {
 		cancel()
 		wg.Wait()
 	})
-	return &mta{t, ours}
+	return &mta{t: t, conn: ours}
 }
 
 func (m *mta) negotiate(offer [3]uint32) string {
@@ -66,7 +68,18 @@ func (m *mta) negotiate(offer [3]uint32) string {
 	if err != nil || reply[0] != 'O' {
 		m.t.Fatalf("negotiation: %q", reply)
 	}
+	m.flags = binary.BigEndian.Uint32([]byte(reply[9:]))
 	return reply[1:]
+}
+
+// endHeader ends the header and returns the reply, if there is one.
+func (m *mta) endHeader() []string {
+	m.t.Helper()
+	if m.flags&noReplyEOH == 0 {
+		return m.ask("N")
+	}
+	m.send("N")
+	return nil
 }
 
 // send sends packets for which there is no reply.

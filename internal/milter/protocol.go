@@ -65,11 +65,12 @@ const (
 	noReplyRcpt    = 0x8000
 	noReplyData    = 0x10000
 	noReplyUnknown = 0x20000
+	noReplyEOH     = 0x40000
 	noReplyBody    = 0x80000
 	leadingSpace   = 0x100000 // header values keep the white space in front of them, both ways
 
 	wantFlags = noReplyHeader | noUnknown | noData | canSkip | noReplyConnect | noReplyHelo |
-		noReplyMail | noReplyRcpt | noReplyData | noReplyUnknown | noReplyBody | leadingSpace
+		noReplyMail | noReplyRcpt | noReplyData | noReplyUnknown | noReplyEOH | noReplyBody | leadingSpace
 )
 
 // noReply returns the flag under which the mail server waits for no reply to a
@@ -90,6 +91,8 @@ func noReply(cmd byte) uint32 {
 		return noReplyUnknown
 	case cmdHeader:
 		return noReplyHeader
+	case cmdEndHeader:
+		return noReplyEOH
 	case cmdBody:
 		return noReplyBody
 	}

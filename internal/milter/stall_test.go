@@ -67,7 +67,7 @@ func TestProgress(t *testing.T) {
 		j := &judge{end: func(context.Context) { time.Sleep(35 * time.Second) }}
 		m := connect(t, &Server{Handler: j}, postfix)
 		m.begin("")
-		m.ask("N")
+		m.endHeader()
 		begin := time.Now()
 		if diff := cmp.Diff(m.ask("E"), []string{"p", "p", "p", "a"}); diff != "" {
 			t.Error(diff)
@@ -86,7 +86,7 @@ func TestBudget(t *testing.T) {
 		}
 		m := connect(t, &Server{Handler: j, Limits: Limits{Progress: time.Hour}}, postfix)
 		m.begin("")
-		m.ask("N")
+		m.endHeader()
 		time.Sleep(time.Minute) // the body counts too
 		begin := time.Now()
 		if got := m.ask("E"); !cmp.Equal(got, []string{"t"}) {
@@ -105,7 +105,7 @@ func TestNoVerdict(t *testing.T) {
 		j := &judge{end: func(context.Context) { time.Sleep(time.Hour) }}
 		m := connect(t, &Server{Handler: j, Limits: Limits{Progress: time.Hour}, Report: f.report}, postfix)
 		m.begin("")
-		m.ask("N")
+		m.endHeader()
 		if got := m.ask("E"); !cmp.Equal(got, []string{"y451 4.7.0 the message cannot be checked now, try again later"}) {
 			t.Errorf("got %q", got)
 		}
@@ -124,7 +124,7 @@ func TestUnreadReply(t *testing.T) {
 		var f faults
 		m := connect(t, &Server{Handler: &judge{}, Report: f.report}, postfix)
 		m.begin("")
-		m.send("N")
+		m.send("E")
 		time.Sleep(2 * time.Minute)
 		if len(f.list()) != 1 {
 			t.Errorf("reports %q", f.list())
@@ -161,7 +161,7 @@ func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "test"} }
 func (p *pipes) dial(t *testing.T) *mta {
 	ours, theirs := net.Pipe()
 	p.conns <- theirs
-	m := &mta{t, ours}
+	m := &mta{t: t, conn: ours}
 	m.negotiate(postfix)
 	return m
 }
@@ -177,14 +177,14 @@ func TestDrain(t *testing.T) {
 		idle, finishing, stuck := p.dial(t), p.dial(t), p.dial(t)
 		over, full := net.Pipe()
 		p.conns <- full
-		(&mta{t, over}).closed()
+		(&mta{t: t, conn: over}).closed()
 		idle.send(clientPacket)
 		finishing.begin("")
 		stuck.begin("")
 		synctest.Wait()
 		cancel()
 		idle.closed()
-		finishing.ask("N")
+		finishing.endHeader()
 		if got := finishing.ask("E"); !cmp.Equal(got, []string{"a"}) {
 			t.Errorf("got %q", got)
 		}
@@ -211,7 +211,8 @@ func TestMailServerGone(t *testing.T) {
 		j := &judge{}
 		m := connect(t, &Server{Handler: j, Report: f.report}, postfix)
 		m.begin("")
-		m.ask("N")
+		m.endHeader()
+		synctest.Wait()
 		m.conn.Close()
 		synctest.Wait()
 		if diff := cmp.Diff(j.notes(), []string{"abort joe@sender.example"}); diff != "" {
@@ -248,11 +249,11 @@ func TestReset(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			m := &mta{t, conn}
-			m.negotiate(postfix)
+			m := &mta{t: t, conn: conn}
+			m.negotiate(waits)
 			if row.within {
 				m.begin("")
-				m.ask("N") // it is seen to be in the message
+				m.endHeader() // it is seen to be in the message
 			}
 			_ = conn.(*net.TCPConn).SetLinger(0)
 			conn.Close()
