@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// The extremes: four bodies of 50 MB over two sessions, and one header of 200,000
-// fields, more than waxseal reads.
+// The extremes: four bodies of 50 MB over two sessions, and one header of nearly as
+// many fields as waxseal takes (message.MaxFields is 100,000).
 const (
 	largeBody  = 50 << 20
-	manyFields = 200_000
+	manyFields = 99_000
 )
 
 // extremes measures what one large message costs.
@@ -38,7 +38,7 @@ func (b *bed) extremes() error {
 		load load
 	}{
 		{"4 bodies of 50 MB, 2 sessions", load{file: body, messages: 4, sessions: 2}},
-		{"a header of 200,000 fields", load{file: header, messages: 1, sessions: 1}},
+		{"a header of 99,000 fields", load{file: header, messages: 1, sessions: 1}},
 	} {
 		if err := b.extreme(l.name, l.load, chosen); err != nil {
 			return err
