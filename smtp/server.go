@@ -3,12 +3,13 @@ package smtp
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"io"
 	"net"
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/waxseal/waxseal/internal/accept"
 )
 
 // Handler opens sessions.
@@ -125,72 +126,25 @@ type Server struct {
 	// *Error. Several connections may call it at a time.
 	Report func(c *Conn, err error)
 
+	once  sync.Once
+	loop  accept.Loop
 	mu    sync.Mutex
-	total int
 	perIP map[netip.Addr]int
 	bufs  sync.Pool // *[]byte of bodyBuffer bytes
 }
 
 // Serve takes connections from l until ctx ends; then it closes l, says 421 to
 // clients that are between messages, waits up to Limits.Drain for the others
-// and returns nil. It returns earlier, and does the same, with the error of
-// l.Accept.
+// and returns nil. It returns earlier, and does the same, with an error of
+// l.Accept that will not pass. Several listeners may be served at a time.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	closing := context.AfterFunc(ctx, func() { _ = l.Close() })
-	defer closing()
-
-	limits := s.Limits.withDefaults()
-	hard, kill := context.WithCancel(context.WithoutCancel(ctx))
-	defer kill()
-	var wg sync.WaitGroup
-	err := s.accept(ctx, l, func(conn net.Conn) {
-		if !s.enter(limits.Connections) {
-			turnAway(conn)
-			return
-		}
-		wg.Go(func() {
-			defer s.leave()
-			s.serve(ctx, hard, conn, limits)
-		})
+	s.once.Do(func() {
+		limits := s.Limits.withDefaults()
+		s.loop.Connections, s.loop.Drain = limits.Connections, limits.Drain
+		s.loop.Conn = func(stop accept.Stop, conn net.Conn) { s.serve(stop.Soon, stop.Now, conn, limits) }
+		s.loop.Refused = turnAway
 	})
-	stop()
-	_ = l.Close()
-	timer := time.AfterFunc(limits.Drain, kill)
-	defer timer.Stop()
-	wg.Wait()
-	return err
-}
-
-// accept hands connections to begin until ctx ends or the listener fails for
-// good.
-func (s *Server) accept(ctx context.Context, l net.Listener, begin func(net.Conn)) error {
-	const longest = time.Second
-	for wait := time.Duration(0); ; {
-		conn, err := l.Accept()
-		switch {
-		case err == nil:
-			wait = 0
-			begin(conn)
-			continue
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, net.ErrClosed), !passing(err):
-			return err
-		}
-		wait = min(max(2*wait, 5*time.Millisecond), longest) // such as out of files
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(wait):
-		}
-	}
-}
-
-func passing(err error) bool {
-	var t interface{ Temporary() bool }
-	return errors.As(err, &t) && t.Temporary()
+	return s.loop.Serve(ctx, l)
 }
 
 // ServeConn serves one connection to its end and closes it. When ctx ends, a
@@ -210,22 +164,6 @@ func (s *Server) ServeConn(ctx context.Context, conn net.Conn) {
 	})
 	defer stop()
 	s.serve(ctx, hard, conn, limits)
-}
-
-func (s *Server) enter(most int) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.total >= most {
-		return false
-	}
-	s.total++
-	return true
-}
-
-func (s *Server) leave() {
-	s.mu.Lock()
-	s.total--
-	s.mu.Unlock()
 }
 
 // enterIP counts a client's address and reports whether it has a place.
@@ -255,7 +193,6 @@ func (s *Server) leaveIP(ip netip.Addr) {
 func turnAway(conn net.Conn) {
 	_ = conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
 	_, _ = conn.Write(NewReply(421, EnhancedCode{4, 3, 2}, "too many connections, try again later").Append(nil))
-	_ = conn.Close()
 }
 
 func (s *Server) hostname() string {
