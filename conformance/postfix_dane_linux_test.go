@@ -54,7 +54,7 @@ const daneMessage = "From: a@out.signed\r\nTo: b@to.signed\r\nSubject: test\r\nD
 func (b *daneBed) ours(t *testing.T, r resolver.Resolver, i int) string {
 	t.Helper()
 	roots := x509.NewCertPool()
-	roots.AddCert(b.ca.cert)
+	roots.AddCert(b.ca.Cert)
 	d := &outbound.Deliverer{
 		RootCAs: roots,
 		Client:  smtp.Client{Hostname: "out.signed", Timeouts: smtp.Timeouts{TLS: 5 * time.Second, Command: 5 * time.Second}},

@@ -15,6 +15,7 @@ import (
 	"github.com/miekg/dns"
 	"github.com/waxseal/waxseal/dane"
 	"github.com/waxseal/waxseal/dnssec/zonesign"
+	"github.com/waxseal/waxseal/internal/testca"
 	"github.com/waxseal/waxseal/resolver"
 )
 
@@ -85,7 +86,7 @@ func newParty(t testing.TB) *party {
 	p.ee = p.ca.issue(t, certificateFor("mx.signed"))
 	p.nameless = p.ca.issue(t, expiredFor())
 	p.other = p.ca.issue(t, certificateFor("other.signed"))
-	key, cert := certify(t, certificateFor("mx.to.ta-self-signed-leaf.signed"), nil)
+	key, cert := (*testca.Authority)(nil).Sign(t, certificateFor("mx.to.ta-self-signed-leaf.signed"))
 	p.self = &tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key, Leaf: cert}
 	p.record = tlsaOf(p.ee.Leaf, 3, 1, 1)
 	p.unreadable = unreadable(t, p.ca)
@@ -171,7 +172,7 @@ func (p *party) endEntityRows() []daneRow {
 		{name: "ee-unreadable-whole", tlsa: one(tlsaOf(p.unreadable.Leaf, 3, 0, 1)), serve: with(p.unreadable), want: deferred},
 		{name: "ee-wrong", tlsa: one(tlsaOf(p.nameless.Leaf, 3, 1, 1)), serve: with(p.ee), want: deferred},
 		{name: "ee-rollover", tlsa: []string{tlsaOf(p.nameless.Leaf, 3, 1, 1), p.record}, serve: with(p.ee), want: verified},
-		{name: "ee-means-authority", tlsa: one(tlsaOf(p.ca.cert, 3, 1, 1)), serve: with(p.ee), want: deferred},
+		{name: "ee-means-authority", tlsa: one(tlsaOf(p.ca.Cert, 3, 1, 1)), serve: with(p.ee), want: deferred},
 		{name: "agility-weak-matches", tlsa: []string{p.record, tlsaOf(p.nameless.Leaf, 3, 1, 2)}, serve: with(p.ee), want: deferred},
 		{name: "agility-other-selector", tlsa: []string{p.record, tlsaOf(p.nameless.Leaf, 3, 0, 2)}, serve: with(p.ee), want: verified},
 		{name: "agility-full-stays", tlsa: []string{tlsaOf(p.ee.Leaf, 3, 1, 0), tlsaOf(p.nameless.Leaf, 3, 1, 2)}, serve: with(p.ee), want: verified},
@@ -181,22 +182,22 @@ func (p *party) endEntityRows() []daneRow {
 // trustAnchorRows are those of DANE-TA.
 func (p *party) trustAnchorRows(t testing.TB) []daneRow {
 	return []daneRow{
-		{name: "ta-2-1-1", tlsa: one(tlsaOf(p.ca.cert, 2, 1, 1)), serve: with(p.named(t, "ta-2-1-1")), want: verified},
-		{name: "ta-2-0-1", tlsa: one(tlsaOf(p.ca.cert, 2, 0, 1)), serve: with(p.named(t, "ta-2-0-1")), want: verified},
-		{name: "ta-2-0-2", tlsa: one(tlsaOf(p.ca.cert, 2, 0, 2)), serve: with(p.named(t, "ta-2-0-2")), want: verified},
-		{name: "ta-omitted-digest", tlsa: one(tlsaOf(p.ca.cert, 2, 0, 1)), serve: with(leafOnly(p.named(t, "ta-omitted-digest"))), want: deferred},
-		{name: "ta-omitted-certificate", tlsa: one(tlsaOf(p.ca.cert, 2, 0, 0)), serve: with(leafOnly(p.named(t, "ta-omitted-certificate"))), want: verified},
-		{name: "ta-omitted-key", tlsa: one(tlsaOf(p.ca.cert, 2, 1, 0)), serve: with(leafOnly(p.named(t, "ta-omitted-key"))), want: verified},
-		{name: "ta-next-hop-name", tlsa: one(tlsaOf(p.ca.cert, 2, 1, 1)), serve: with(p.named(t, "", "to.ta-next-hop-name.signed")), want: verified},
-		{name: "ta-wildcard-name", tlsa: one(tlsaOf(p.ca.cert, 2, 1, 1)), serve: with(p.named(t, "", "*.to.ta-wildcard-name.signed")), want: verified},
-		{name: "ta-next-hop-wildcard", tlsa: one(tlsaOf(p.ca.cert, 2, 1, 1)), serve: with(p.named(t, "", "*.ta-next-hop-wildcard.signed")), want: verified},
-		{name: "ta-wildcard-depth", tlsa: one(tlsaOf(p.ca.cert, 2, 1, 1)), serve: with(p.named(t, "", "*.signed")), want: deferred},
-		{name: "ta-wrong-name", tlsa: one(tlsaOf(p.ca.cert, 2, 1, 1)), serve: with(p.other), want: deferred},
-		{name: "ta-expired", tlsa: one(tlsaOf(p.ca.cert, 2, 1, 1)), serve: with(p.ca.issue(t, expiredFor("mx.to.ta-expired.signed"))), want: deferred},
-		{name: "ta-stranger", tlsa: one(tlsaOf(p.stranger.cert, 2, 1, 1)), serve: with(p.named(t, "ta-stranger")), want: deferred},
+		{name: "ta-2-1-1", tlsa: one(tlsaOf(p.ca.Cert, 2, 1, 1)), serve: with(p.named(t, "ta-2-1-1")), want: verified},
+		{name: "ta-2-0-1", tlsa: one(tlsaOf(p.ca.Cert, 2, 0, 1)), serve: with(p.named(t, "ta-2-0-1")), want: verified},
+		{name: "ta-2-0-2", tlsa: one(tlsaOf(p.ca.Cert, 2, 0, 2)), serve: with(p.named(t, "ta-2-0-2")), want: verified},
+		{name: "ta-omitted-digest", tlsa: one(tlsaOf(p.ca.Cert, 2, 0, 1)), serve: with(leafOnly(p.named(t, "ta-omitted-digest"))), want: deferred},
+		{name: "ta-omitted-certificate", tlsa: one(tlsaOf(p.ca.Cert, 2, 0, 0)), serve: with(leafOnly(p.named(t, "ta-omitted-certificate"))), want: verified},
+		{name: "ta-omitted-key", tlsa: one(tlsaOf(p.ca.Cert, 2, 1, 0)), serve: with(leafOnly(p.named(t, "ta-omitted-key"))), want: verified},
+		{name: "ta-next-hop-name", tlsa: one(tlsaOf(p.ca.Cert, 2, 1, 1)), serve: with(p.named(t, "", "to.ta-next-hop-name.signed")), want: verified},
+		{name: "ta-wildcard-name", tlsa: one(tlsaOf(p.ca.Cert, 2, 1, 1)), serve: with(p.named(t, "", "*.to.ta-wildcard-name.signed")), want: verified},
+		{name: "ta-next-hop-wildcard", tlsa: one(tlsaOf(p.ca.Cert, 2, 1, 1)), serve: with(p.named(t, "", "*.ta-next-hop-wildcard.signed")), want: verified},
+		{name: "ta-wildcard-depth", tlsa: one(tlsaOf(p.ca.Cert, 2, 1, 1)), serve: with(p.named(t, "", "*.signed")), want: deferred},
+		{name: "ta-wrong-name", tlsa: one(tlsaOf(p.ca.Cert, 2, 1, 1)), serve: with(p.other), want: deferred},
+		{name: "ta-expired", tlsa: one(tlsaOf(p.ca.Cert, 2, 1, 1)), serve: with(p.ca.issue(t, expiredFor("mx.to.ta-expired.signed"))), want: deferred},
+		{name: "ta-stranger", tlsa: one(tlsaOf(p.stranger.Cert, 2, 1, 1)), serve: with(p.named(t, "ta-stranger")), want: deferred},
 		{name: "ta-self-signed-leaf", tlsa: one(tlsaOf(p.self.Leaf, 2, 1, 1)), serve: with(p.self), want: deferred},
-		{name: "ta-wrong-ee-right", tlsa: []string{tlsaOf(p.stranger.cert, 2, 1, 1), p.record}, serve: with(p.ee), want: verified},
-		{name: "ta-name-of-customer", tlsa: one(tlsaOf(p.ca.cert, 2, 1, 1)), serve: with(p.named(t, "", "to.mx-insecure-next-hop-name.plain")), want: deferred},
+		{name: "ta-wrong-ee-right", tlsa: []string{tlsaOf(p.stranger.Cert, 2, 1, 1), p.record}, serve: with(p.ee), want: verified},
+		{name: "ta-name-of-customer", tlsa: one(tlsaOf(p.ca.Cert, 2, 1, 1)), serve: with(p.named(t, "", "to.mx-insecure-next-hop-name.plain")), want: deferred},
 	}
 }
 
@@ -266,7 +267,7 @@ func (p *party) nameRows(t testing.TB) []daneRow {
 		{name: "mx-alias-wrong-record", text: alias + "_25._tcp.real.DOMAIN. TLSA TLSA", tlsa: one(p.record), serve: with(p.other), want: deferred},
 		{name: "tlsa-alias", text: "DOMAIN. MX 10 mx.DOMAIN.\nmx.DOMAIN. A HOST\n_25._tcp.mx.DOMAIN. CNAME keys.DOMAIN.\nkeys.DOMAIN. TLSA TLSA", tlsa: one(p.record), serve: with(p.ee), want: verified},
 		{name: "domain-alias", text: domainAlias + "_25._tcp.mx.DOMAIN. TLSA TLSA", tlsa: one(p.record), serve: with(p.ee), want: verified},
-		{name: "domain-alias-ta-name", text: domainAlias + "_25._tcp.mx.DOMAIN. TLSA TLSA", tlsa: one(tlsaOf(p.ca.cert, 2, 1, 1)), serve: with(p.named(t, "", "real.to.domain-alias-ta-name.signed")), want: verified},
+		{name: "domain-alias-ta-name", text: domainAlias + "_25._tcp.mx.DOMAIN. TLSA TLSA", tlsa: one(tlsaOf(p.ca.Cert, 2, 1, 1)), serve: with(p.named(t, "", "real.to.domain-alias-ta-name.signed")), want: verified},
 		{name: "implicit-mx", text: "DOMAIN. A HOST\n_25._tcp.DOMAIN. TLSA TLSA", tlsa: one(p.record), serve: with(p.ee), want: verified},
 		{name: "implicit-mx-wrong", text: "DOMAIN. A HOST\n_25._tcp.DOMAIN. TLSA TLSA", tlsa: one(p.record), serve: with(p.other), want: deferred},
 	}

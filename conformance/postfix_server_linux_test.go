@@ -122,7 +122,7 @@ func writeChain(t testing.TB, ca *authority, cert *tls.Certificate) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, "/etc/postfix/cert.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}))+ca.pem())
+	write(t, "/etc/postfix/cert.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}))+ca.PEM())
 	write(t, "/etc/postfix/key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})))
 }
 

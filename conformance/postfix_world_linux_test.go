@@ -3,12 +3,9 @@ package conformance
 import (
 	"bufio"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"math/big"
@@ -22,6 +19,7 @@ import (
 	"github.com/waxseal/waxseal/dane"
 	"github.com/waxseal/waxseal/dnssec"
 	"github.com/waxseal/waxseal/dnssec/zonesign"
+	"github.com/waxseal/waxseal/internal/testca"
 	"github.com/waxseal/waxseal/resolver"
 	"github.com/waxseal/waxseal/resolver/zonefile"
 	"github.com/waxseal/waxseal/smtp"
@@ -79,18 +77,14 @@ func validating(t testing.TB, w *zonesign.World, anchor string) resolver.Resolve
 }
 
 // authority is a CA of the tests.
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
+type authority struct{ *testca.Authority }
 
 func newAuthority(t testing.TB, name string) *authority {
 	t.Helper()
 	tmpl := certificateFor()
 	tmpl.Subject.CommonName = name
-	tmpl.IsCA, tmpl.BasicConstraintsValid, tmpl.KeyUsage = true, true, x509.KeyUsageCertSign
-	key, cert := certify(t, tmpl, nil)
-	return &authority{cert, key}
+	tmpl.KeyUsage = x509.KeyUsageCertSign
+	return &authority{testca.New(t, tmpl)}
 }
 
 // certificateFor is a template of a certificate that is valid now.
@@ -108,36 +102,11 @@ func expiredFor(names ...string) *x509.Certificate {
 	return c
 }
 
-func certify(t testing.TB, tmpl *x509.Certificate, by *authority) (*ecdsa.PrivateKey, *x509.Certificate) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	parent, signer := tmpl, key
-	if by != nil {
-		parent, signer = by.cert, by.key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, parent, key.Public(), signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key, cert
-}
-
 // issue returns a server's chain: its certificate and that of the authority.
 func (a *authority) issue(t testing.TB, tmpl *x509.Certificate) *tls.Certificate {
 	t.Helper()
-	key, cert := certify(t, tmpl, a)
-	return &tls.Certificate{Certificate: [][]byte{cert.Raw, a.cert.Raw}, PrivateKey: key, Leaf: cert}
-}
-
-func (a *authority) pem() string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw}))
+	key, cert := a.Sign(t, tmpl)
+	return &tls.Certificate{Certificate: [][]byte{cert.Raw, a.Cert.Raw}, PrivateKey: key, Leaf: cert}
 }
 
 // tlsaOf is the data of a TLSA record for a certificate.

@@ -146,7 +146,7 @@ func (b *channelBed) serve(program string) {
 	if b.state == "" {
 		b.state = dir
 	}
-	write(t, "/etc/postfix/ca.pem", b.party.ca.pem())
+	write(t, "/etc/postfix/ca.pem", b.party.ca.PEM())
 	write(t, filepath.Join(dir, "anchor"), b.anchor)
 	b.serving = startServing(t, program, fmt.Sprintf(`hostname = "out.signed"
 [dns]

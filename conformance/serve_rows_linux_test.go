@@ -27,7 +27,7 @@ func channelRows() []channelRow { return append(daneChannelRows(), stsChannelRow
 
 func daneChannelRows() []channelRow {
 	ee := func(p *party) string { return p.record }
-	ta := func(p *party) string { return tlsaOf(p.ca.cert, 2, 1, 1) }
+	ta := func(p *party) string { return tlsaOf(p.ca.Cert, 2, 1, 1) }
 	return []channelRow{
 		{name: "ee", zone: "signed", tlsa: ee},
 		{name: "ta", zone: "signed", tlsa: ta},

@@ -42,7 +42,7 @@ func newBed(t *testing.T) *bed {
 		text("text/plain", b.body)(w, r)
 	})
 	b.record("v=STSv1; id=1;")
-	b.cache = b.process(&mtasts.Fetcher{Resolver: b.zone, RootCAs: ca.pool(), Port: port})
+	b.cache = b.process(&mtasts.Fetcher{Resolver: b.zone, RootCAs: ca.Pool(), Port: port})
 	return b
 }
 
@@ -311,7 +311,7 @@ func TestCacheSlowHost(t *testing.T) {
 		<-release
 		text("text/plain", policyText)(w, r)
 	})
-	b.cache = b.process(&mtasts.Fetcher{Resolver: b.zone, RootCAs: ca.pool(), Port: port})
+	b.cache = b.process(&mtasts.Fetcher{Resolver: b.zone, RootCAs: ca.Pool(), Port: port})
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-asked; cancel() }()
 	ev := b.cache.Policy(ctx, "example")

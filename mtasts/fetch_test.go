@@ -75,7 +75,7 @@ func TestFetch(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			f := &mtasts.Fetcher{Resolver: &zone{text: hostZone}, RootCAs: ca.pool(), Port: serve(t, tt.cert, tt.handler)}
+			f := &mtasts.Fetcher{Resolver: &zone{text: hostZone}, RootCAs: ca.Pool(), Port: serve(t, tt.cert, tt.handler)}
 			p, body, err := f.Fetch(t.Context(), "example")
 			if tt.want == "" {
 				want := &mtasts.Policy{Version: "STSv1", Mode: "enforce", MX: []string{"mx.example"}, MaxAge: 86400}
@@ -118,7 +118,7 @@ func TestFetchTimeout(t *testing.T) {
 	t.Cleanup(func() { silent.Close() })
 	for name, port := range map[string]int{"body": slow, "handshake": silent.Addr().(*net.TCPAddr).Port} {
 		t.Run(name, func(t *testing.T) {
-			f := &mtasts.Fetcher{Resolver: &zone{text: hostZone}, RootCAs: ca.pool(), Port: port, Timeout: 100 * time.Millisecond}
+			f := &mtasts.Fetcher{Resolver: &zone{text: hostZone}, RootCAs: ca.Pool(), Port: port, Timeout: 100 * time.Millisecond}
 			_, _, err := f.Fetch(t.Context(), "example")
 			wantError(t, err, mtasts.Timeout)
 		})
@@ -147,7 +147,7 @@ func TestFetchAddresses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			f := &mtasts.Fetcher{Resolver: &zone{text: tt.zone}, RootCAs: ca.pool(), Port: tt.port, Timeout: 5 * time.Second}
+			f := &mtasts.Fetcher{Resolver: &zone{text: tt.zone}, RootCAs: ca.Pool(), Port: tt.port, Timeout: 5 * time.Second}
 			f.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 				if strings.HasPrefix(address, "[100::1]") {
 					return nil, errors.New("unreachable")
@@ -177,7 +177,7 @@ func TestFetchForbidden(t *testing.T) {
 		{"beside-allowed", "mta-sts.example. AAAA fd00::1\n" + hostZone, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			f := &mtasts.Fetcher{Resolver: &zone{text: tt.zone}, RootCAs: ca.pool(), Port: port}
+			f := &mtasts.Fetcher{Resolver: &zone{text: tt.zone}, RootCAs: ca.Pool(), Port: port}
 			f.Forbid = func(a netip.Addr) string {
 				if a.IsPrivate() {
 					return "a private address"

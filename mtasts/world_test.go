@@ -2,9 +2,6 @@ package mtasts_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"io"
@@ -19,6 +16,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"github.com/waxseal/waxseal/internal/testca"
 	"github.com/waxseal/waxseal/resolver"
 )
 
@@ -62,52 +60,20 @@ func (z *zone) Lookup(ctx context.Context, name string, t resolver.Type) (*resol
 }
 
 // authority is a CA of the tests.
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
+type authority struct{ *testca.Authority }
 
 func newAuthority(t testing.TB) *authority {
-	tmpl := &x509.Certificate{
-		SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Unix(0, 0), NotAfter: time.Now().AddDate(10, 0, 0),
-	}
-	key, cert := sign(t, tmpl, nil)
-	return &authority{cert, key}
-}
-
-func sign(t testing.TB, tmpl *x509.Certificate, by *authority) (*ecdsa.PrivateKey, *x509.Certificate) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	parent, signer := tmpl, key
-	if by != nil {
-		parent, signer = by.cert, by.key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, parent, key.Public(), signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key, cert
-}
-
-func (a *authority) pool() *x509.CertPool {
-	p := x509.NewCertPool()
-	p.AddCert(a.cert)
-	return p
+	return &authority{testca.New(t, &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Unix(0, 0), NotAfter: time.Now().AddDate(10, 0, 0),
+	})}
 }
 
 // issue makes a server certificate that ends at notAfter.
 func (a *authority) issue(t testing.TB, name string, notAfter time.Time) tls.Certificate {
-	key, cert := sign(t, &x509.Certificate{
+	key, cert := a.Sign(t, &x509.Certificate{
 		SerialNumber: big.NewInt(2), DNSNames: []string{name},
 		NotBefore: time.Unix(0, 0), NotAfter: notAfter,
-	}, a)
+	})
 	return tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key}
 }
 

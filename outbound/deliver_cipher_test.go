@@ -17,7 +17,7 @@ func TestDeliverOldCipher(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template("mx.to.plain"), ca.cert, key.Public(), ca.key)
+	der, err := x509.CreateCertificate(rand.Reader, template("mx.to.plain"), ca.Cert, key.Public(), ca.Key)
 	if err != nil {
 		t.Fatal(err)
 	}

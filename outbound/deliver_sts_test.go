@@ -110,7 +110,7 @@ func (s *stsSituation) bed(t *testing.T, ca *authority) (*bed, *outbound.Planner
 	planner := b.planner(t)
 	port := s.host(t, ca)
 	planner.STS.Fetcher = &mtasts.Fetcher{
-		Resolver: planner.Resolver, RootCAs: ca.pool(), Timeout: time.Second, Time: func() time.Time { return now },
+		Resolver: planner.Resolver, RootCAs: ca.Pool(), Timeout: time.Second, Time: func() time.Time { return now },
 		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
 			if port == 0 || address != policyHost+":443" {
 				return nil, fmt.Errorf("no route to %s", address)

@@ -3,9 +3,6 @@ package outbound_test
 import (
 	"bufio"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -18,22 +15,16 @@ import (
 	"time"
 
 	"github.com/waxseal/waxseal/dane"
+	"github.com/waxseal/waxseal/internal/testca"
 	"github.com/waxseal/waxseal/outbound"
 	"github.com/waxseal/waxseal/smtp"
 )
 
 // authority issues certificates that are valid at the tests' time.
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
+type authority struct{ *testca.Authority }
 
 func newAuthority(t testing.TB) *authority {
-	a := &authority{}
-	tmpl := template()
-	tmpl.IsCA, tmpl.BasicConstraintsValid = true, true
-	a.key, a.cert = sign(t, tmpl, nil)
-	return a
+	return &authority{testca.New(t, template())}
 }
 
 func template(names ...string) *x509.Certificate {
@@ -49,45 +40,18 @@ func expired(names ...string) *x509.Certificate {
 	return c
 }
 
-func sign(t testing.TB, tmpl *x509.Certificate, by *authority) (*ecdsa.PrivateKey, *x509.Certificate) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	parent, signer := tmpl, key
-	if by != nil {
-		parent, signer = by.cert, by.key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, parent, key.Public(), signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key, cert
-}
-
 // issue returns a chain for a server and its TLSA record.
 func (a *authority) issue(t testing.TB, tmpl *x509.Certificate) (tls.Certificate, string) {
 	t.Helper()
-	key, cert := sign(t, tmpl, a)
-	return tls.Certificate{Certificate: [][]byte{cert.Raw, a.cert.Raw}, PrivateKey: key}, dane.MakeRecord(cert).String()
+	key, cert := a.Sign(t, tmpl)
+	return tls.Certificate{Certificate: [][]byte{cert.Raw, a.Cert.Raw}, PrivateKey: key}, dane.MakeRecord(cert).String()
 }
 
 // taRecord is the 2 1 1 record of the authority.
 func (a *authority) taRecord() string {
-	r := dane.MakeRecord(a.cert)
+	r := dane.MakeRecord(a.Cert)
 	r.Usage = dane.DANETA
 	return r.String()
-}
-
-func (a *authority) pool() *x509.CertPool {
-	p := x509.NewCertPool()
-	p.AddCert(a.cert)
-	return p
 }
 
 // mx is an SMTP server of the tests. Its log is what a server can witness.
@@ -309,7 +273,7 @@ type bed struct {
 func (b *bed) deliverer() *outbound.Deliverer {
 	return &outbound.Deliverer{
 		Client:  smtp.Client{Hostname: "out.test", Timeouts: smtp.Timeouts{TLS: 5 * time.Second, Command: 5 * time.Second}},
-		RootCAs: b.ca.pool(),
+		RootCAs: b.ca.Pool(),
 		Time:    func() time.Time { return now },
 		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
 			var n int

@@ -217,7 +217,7 @@ func TestACME(t *testing.T) {
 	if again.s.ACME.certificate("mta-sts.a.example", time.Now()) != nil {
 		t.Error("the host is gone, its certificate is not")
 	}
-	if err := again.fetch("b.example", again.ca.pool()); err != nil {
+	if err := again.fetch("b.example", again.ca.Pool()); err != nil {
 		t.Error(err)
 	}
 	again.set(Hosting{Policy: policy(t, "a.example", mtasts.Testing)})
@@ -289,7 +289,7 @@ func TestACMEDown(t *testing.T) {
 	ca.write(t, files, 80, "mta-sts.b.example")
 	h, stop := orderingHost(t, p, keep(t), l, Hosting{policy(t, "b.example", mtasts.Enforce), files})
 	defer stop()
-	if err := h.fetch("b.example", ca.pool()); err != nil {
+	if err := h.fetch("b.example", ca.Pool()); err != nil {
 		t.Errorf("the other domain: %v", err)
 	}
 	if _, err := h.handshake("mta-sts.a.example", nil); err == nil || !strings.Contains(err.Error(), "unrecognized name") {

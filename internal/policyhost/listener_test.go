@@ -122,7 +122,7 @@ func TestHostile(t *testing.T) {
 	silent[0].Close()
 	deadline := time.Now().Add(20 * time.Second)
 	for {
-		conn, err := tls.Dial("tcp", h.addr, &tls.Config{RootCAs: h.ca.pool(), ServerName: "mta-sts.a.example"})
+		conn, err := tls.Dial("tcp", h.addr, &tls.Config{RootCAs: h.ca.Pool(), ServerName: "mta-sts.a.example"})
 		if err == nil {
 			conn.Close()
 			break

@@ -26,7 +26,7 @@ const bodyOfA = "version: STSv1\r\nmode: testing\r\nmx: mx.a.example\r\nmax_age:
 // say sends one request over TLS as it stands and returns the reply.
 func (h *host) say(sni, request string) (*http.Response, string) {
 	h.t.Helper()
-	conn, err := tls.Dial("tcp", h.addr, &tls.Config{RootCAs: h.ca.pool(), ServerName: sni})
+	conn, err := tls.Dial("tcp", h.addr, &tls.Config{RootCAs: h.ca.Pool(), ServerName: sni})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -182,7 +182,7 @@ func TestFetch(t *testing.T) {
 		t.Fatal(err)
 	}
 	zones := zonefile.FromText("mta-sts.a.example. A 127.0.0.1\nmta-sts.b.example. A 127.0.0.1\n")
-	f := &mtasts.Fetcher{Resolver: &resolver.Unvalidated{Source: zones, Status: resolver.Insecure}, RootCAs: h.ca.pool()}
+	f := &mtasts.Fetcher{Resolver: &resolver.Unvalidated{Source: zones, Status: resolver.Insecure}, RootCAs: h.ca.Pool()}
 	if f.Port, err = net.LookupPort("tcp", port); err != nil {
 		t.Fatal(err)
 	}
@@ -276,7 +276,7 @@ func TestAnswered(t *testing.T) {
 func TestStop(t *testing.T) {
 	h := newHost(t)
 	stop := h.serve()
-	conn, err := tls.Dial("tcp", h.addr, &tls.Config{RootCAs: h.ca.pool(), ServerName: "mta-sts.a.example"})
+	conn, err := tls.Dial("tcp", h.addr, &tls.Config{RootCAs: h.ca.Pool(), ServerName: "mta-sts.a.example"})
 	if err != nil {
 		t.Fatal(err)
 	}

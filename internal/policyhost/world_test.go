@@ -3,8 +3,6 @@ package policyhost
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
@@ -22,6 +20,7 @@ import (
 	"time"
 
 	"github.com/waxseal/waxseal/domain"
+	"github.com/waxseal/waxseal/internal/testca"
 	"github.com/waxseal/waxseal/mtasts"
 	"go.uber.org/goleak"
 )
@@ -36,43 +35,12 @@ func TestMain(m *testing.M) {
 }
 
 // authority is a CA of the tests.
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
+type authority struct{ *testca.Authority }
 
 func newAuthority(t testing.TB) *authority {
-	key, cert := sign(t, &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "the CA of a test"}, IsCA: true, BasicConstraintsValid: true, NotAfter: time.Now().AddDate(10, 0, 0),
-	}, nil)
-	return &authority{cert, key}
-}
-
-func sign(t testing.TB, template *x509.Certificate, by *authority) (*ecdsa.PrivateKey, *x509.Certificate) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	parent, signer := template, key
-	if by != nil {
-		parent, signer = by.cert, by.key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key, cert
-}
-
-func (a *authority) pool() *x509.CertPool {
-	p := x509.NewCertPool()
-	p.AddCert(a.cert)
-	return p
+	return &authority{testca.New(t, &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "the CA of a test"}, NotAfter: time.Now().AddDate(10, 0, 0),
+	})}
 }
 
 // write makes a certificate for names with these days left of 90, and writes it into
@@ -84,9 +52,9 @@ func (a *authority) write(t testing.TB, f Files, days int, names ...string) *big
 		t.Fatal(err)
 	}
 	end := time.Now().AddDate(0, 0, days)
-	key, cert := sign(t, &x509.Certificate{
+	key, cert := a.Sign(t, &x509.Certificate{
 		SerialNumber: serial, DNSNames: names, NotBefore: end.AddDate(0, 0, -90), NotAfter: end,
-	}, a)
+	})
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		t.Fatal(err)
@@ -242,7 +210,7 @@ func (h *host) background(serve func(context.Context) error) (stop func()) {
 
 // handshake returns the certificate that a client of a name gets.
 func (h *host) handshake(name string, change func(*tls.Config)) (*x509.Certificate, error) {
-	c := &tls.Config{RootCAs: h.ca.pool(), ServerName: name}
+	c := &tls.Config{RootCAs: h.ca.Pool(), ServerName: name}
 	if change != nil {
 		change(c)
 	}
@@ -256,5 +224,5 @@ func (h *host) handshake(name string, change func(*tls.Config)) (*x509.Certifica
 
 func writeCA(t testing.TB, name string, ca *authority) {
 	t.Helper()
-	writeFile(t, name, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.cert.Raw})))
+	writeFile(t, name, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.Cert.Raw})))
 }
