@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/miekg/dns"
 	"github.com/waxseal/waxseal/dane"
 	"github.com/waxseal/waxseal/dnssec"
 	"github.com/waxseal/waxseal/dnssec/zonesign"
@@ -29,30 +28,11 @@ import (
 // signed.
 func newWorld(t testing.TB, signed, plain string) (w *zonesign.World, inner *zonesign.Signed, anchor string) {
 	t.Helper()
-	w = new(zonesign.World)
-	zone := func(origin, text string, withKeys bool) *zonesign.Signed {
-		z := zonesign.Zone{
-			Origin: origin, Text: text,
-			Inception: time.Now().AddDate(0, 0, -9), Expiration: time.Now().AddDate(0, 0, 9),
-		}
-		if withKeys {
-			k, err := zonesign.NewKey(origin, dns.ECDSAP256SHA256, zonesign.KSK, "key of "+origin)
-			if err != nil {
-				t.Fatal(err)
-			}
-			z.Keys = []*zonesign.Key{k}
-		}
-		s, err := zonesign.Sign(z)
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.Zones = append(w.Zones, s)
-		return s
+	w, inner, anchor, err := zonesign.SignedAndPlain(time.Now(), signed, plain)
+	if err != nil {
+		t.Fatal(err)
 	}
-	inner = zone("signed.", signed, true)
-	zone("plain.", plain, false)
-	root := zone(".", "signed. NS ns.signed.\nplain. NS ns.plain.\n"+inner.DS(), true)
-	return w, inner, root.DS()
+	return w, inner, anchor
 }
 
 // serveWorld answers from w where unbound asks, and starts unbound.

@@ -35,26 +35,10 @@ func validator(t *testing.T, text string) *dnssec.Validator {
 			plain.WriteString(line)
 		}
 	}
-	w := new(zonesign.World)
-	sign := func(origin, text string, withKeys bool) *zonesign.Signed {
-		z := zonesign.Zone{Origin: origin, Text: text, Inception: now.AddDate(0, 0, -9), Expiration: now.AddDate(0, 0, 9)}
-		if withKeys {
-			k, err := zonesign.NewKey(origin, dns.ECDSAP256SHA256, zonesign.KSK, "key of "+origin)
-			if err != nil {
-				t.Fatal(err)
-			}
-			z.Keys = []*zonesign.Key{k}
-		}
-		s, err := zonesign.Sign(z)
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.Zones = append(w.Zones, s)
-		return s
+	w, s, anchor, err := zonesign.SignedAndPlain(now, signed.String(), plain.String())
+	if err != nil {
+		t.Fatal(err)
 	}
-	s := sign("signed.", signed.String(), true)
-	sign("plain.", plain.String(), false)
-	root := sign(".", "signed. NS ns.signed.\nplain. NS ns.plain.\n"+s.DS(), true)
 	for _, b := range bogus {
 		s.Corrupt(b[1], dns.StringToType[b[2]])
 	}
@@ -64,7 +48,7 @@ func validator(t *testing.T, text string) *dnssec.Validator {
 		}
 		return m
 	}
-	anchors, err := dnssec.ParseAnchors(strings.NewReader(root.DS()))
+	anchors, err := dnssec.ParseAnchors(strings.NewReader(anchor))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/miekg/dns"
 	"github.com/waxseal/waxseal/dnssec"
 	"github.com/waxseal/waxseal/dnssec/zonesign"
 	"github.com/waxseal/waxseal/mtasts"
@@ -24,27 +23,12 @@ type world struct {
 }
 
 func newWorld(t testing.TB, signed, plain string) *world {
-	w := &world{World: new(zonesign.World)}
-	sign := func(origin, text string, withKeys bool) *zonesign.Signed {
-		z := zonesign.Zone{Origin: origin, Text: text, Inception: now.AddDate(0, 0, -9), Expiration: now.AddDate(0, 0, 9)}
-		if withKeys {
-			k, err := zonesign.NewKey(origin, dns.ECDSAP256SHA256, zonesign.KSK, "key of "+origin)
-			if err != nil {
-				t.Fatal(err)
-			}
-			z.Keys = []*zonesign.Key{k}
-		}
-		s, err := zonesign.Sign(z)
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.Zones = append(w.Zones, s)
-		return s
+	t.Helper()
+	w := new(world)
+	var err error
+	if w.World, w.signed, w.root, err = zonesign.SignedAndPlain(now, signed, plain); err != nil {
+		t.Fatal(err)
 	}
-	w.signed = sign("signed.", signed, true)
-	sign("plain.", plain, false)
-	root := sign(".", "signed. NS ns.signed.\nplain. NS ns.plain.\n"+w.signed.DS(), true)
-	w.root = root.DS()
 	return w
 }
 

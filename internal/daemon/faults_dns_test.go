@@ -113,19 +113,11 @@ func faultySite(t *testing.T, extra, messageTime string) (*site, *nameServer) {
 	t.Helper()
 	n := &nameServer{World: new(zonesign.World)}
 	sign := func(origin, text string) *zonesign.Signed {
-		k, err := zonesign.NewKey(origin, dns.ECDSAP256SHA256, zonesign.KSK, "key of "+origin)
+		z, err := n.Add(time.Now(), origin, text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := zonesign.Sign(zonesign.Zone{
-			Origin: origin, Text: text, Keys: []*zonesign.Key{k},
-			Inception: time.Now().AddDate(0, 0, -1), Expiration: time.Now().AddDate(0, 0, 1),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		n.Zones = append(n.Zones, s)
-		return s
+		return z
 	}
 	var text strings.Builder
 	for i := range 20 {

@@ -78,28 +78,12 @@ denied.plain. MX 0 .
 // mx.bogus.signed. fail to validate.
 func planner(t testing.TB) *outbound.Planner {
 	t.Helper()
-	w := new(zonesign.World)
-	sign := func(origin, text string, withKeys bool) *zonesign.Signed {
-		z := zonesign.Zone{Origin: origin, Text: text, Inception: now.AddDate(0, 0, -9), Expiration: now.AddDate(0, 0, 9)}
-		if withKeys {
-			k, err := zonesign.NewKey(origin, dns.ECDSAP256SHA256, zonesign.KSK, "key of "+origin)
-			if err != nil {
-				t.Fatal(err)
-			}
-			z.Keys = []*zonesign.Key{k}
-		}
-		s, err := zonesign.Sign(z)
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.Zones = append(w.Zones, s)
-		return s
+	w, signed, anchor, err := zonesign.SignedAndPlain(now, signedZone, plainZone)
+	if err != nil {
+		t.Fatal(err)
 	}
-	signed := sign("signed.", signedZone, true)
 	signed.Corrupt("_25._tcp.mx.bogus.signed.", dns.TypeTLSA)
-	sign("plain.", plainZone, false)
-	root := sign(".", "signed. NS ns.signed.\nplain. NS ns.plain.\n"+signed.DS(), true)
-	anchors, err := dnssec.ParseAnchors(strings.NewReader(root.DS()))
+	anchors, err := dnssec.ParseAnchors(strings.NewReader(anchor))
 	if err != nil {
 		t.Fatal(err)
 	}
