@@ -9,6 +9,7 @@ import (
 	"io"
 	"log"
 	"log/slog"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -43,7 +44,7 @@ type pebble struct {
 	reached chan struct{} // each question while it is stuck
 
 	mu  sync.Mutex
-	due string // the certificate that is to be renewed at once: the end of its path
+	due *big.Int // serial number of the certificate that is to be renewed at once
 }
 
 const worldZone = "mta-sts.a.example. A 127.0.0.1\nmta-sts.b.example. A 127.0.0.1\n"
@@ -89,7 +90,10 @@ func (p *pebble) renewalInfo(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	start := time.Now().Add(30 * 24 * time.Hour)
-	if p.due != "" && strings.HasSuffix(r.URL.Path, p.due) {
+	// RFC 9773, Section 4.1: the serial number is behind the dot, as DER has it, which
+	// may begin with a zero.
+	serial, err := base64.RawURLEncoding.DecodeString(r.URL.Path[strings.LastIndexByte(r.URL.Path, '.')+1:])
+	if err == nil && p.due != nil && p.due.Cmp(new(big.Int).SetBytes(serial)) == 0 {
 		start = time.Now().Add(-3 * time.Hour)
 	}
 	w.Header().Set("Retry-After", "1")
@@ -156,10 +160,11 @@ func listenTCP(t testing.TB) (net.Listener, int) {
 	return l, l.Addr().(*net.TCPAddr).Port
 }
 
-// until waits for something to become true.
+// until waits for something to become true, over more than one of the minutes that
+// certmagic lets pass before it tries a renewal again.
 func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
+	deadline := time.Now().Add(4 * time.Minute)
 	for !ok() {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited for: %s", what)
@@ -265,7 +270,7 @@ func TestACMERenewal(t *testing.T) {
 	until(t, "a certificate", func() bool { return h.fetch("a.example", p.roots()) == nil })
 	first := h.s.ACME.certificate("mta-sts.a.example", time.Now())
 	p.mu.Lock()
-	p.due = base64.RawURLEncoding.EncodeToString(first.Leaf.SerialNumber.Bytes())
+	p.due = first.Leaf.SerialNumber
 	p.mu.Unlock()
 	until(t, "another certificate", func() bool {
 		cert, err := h.handshake("mta-sts.a.example", func(c *tls.Config) { c.RootCAs = p.roots() })
