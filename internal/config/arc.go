@@ -15,7 +15,7 @@ type ARC struct {
 	Selector   string         `toml:"selector" doc:"selector of the sealing key, s="`
 	Key        File           `toml:"key" doc:"private key that seals, RSA: a file, or credential:NAME"`
 	Recipients []Recipient    `toml:"recipients" doc:"mail for these leaves again: addresses, or domains such as lists.example.org; * for all mail from outside"`
-	Networks   []netip.Prefix `toml:"networks" doc:"clients that send on what has come in, such as the host of a list manager; they count among trusted_networks"`
+	Networks   []netip.Prefix `toml:"networks" doc:"clients that send on what has come in, such as the host of a list manager, which must leave our Authentication-Results in it: they tell what a message was before it was changed; they count among trusted_networks"`
 }
 
 // Recipient is an address, a domain, or * for everybody.

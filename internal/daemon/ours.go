@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"slices"
 
 	"github.com/waxseal/waxseal/arc"
 	"github.com/waxseal/waxseal/authres"
@@ -148,20 +149,30 @@ func (t *ours) set() []byte {
 	return set
 }
 
-// wasPass reports whether the chain was good when the message came in: the newest
-// seal is ours, or we have written so.
+// wasPass reports whether the chain was good when the message came in, by what we
+// wrote then. A seal of ours proves nothing: a stranger has it from any message that
+// we have sealed, and can put another one under it.
 func (t *ours) wasPass(v *arc.Validation) bool {
-	if v.Sets[len(v.Sets)-1].AS.Domain == t.state.sealer.Key.Domain {
+	switch t.cameWith() {
+	case arc.Pass:
 		return true
+	case arc.None: // so all that is there now was added by us
+		return !slices.ContainsFunc(v.Sets, func(set arc.Set) bool { return set.AS.Domain != t.state.sealer.Key.Domain })
 	}
+	return false
+}
+
+// cameWith returns what we wrote of the chain when the message came in; "" if we did
+// not, or if that was taken out.
+func (t *ours) cameWith() arc.Result {
 	for _, f := range t.judged {
 		for _, r := range f.Results {
 			if ascii.EqualFold(r.Method, "arc") {
-				return ascii.EqualFold(r.Value, string(arc.Pass)) // the newest is on top
+				return arc.Result(ascii.ToLower(r.Value)) // the newest is on top
 			}
 		}
 	}
-	return false
+	return ""
 }
 
 // failed defers a message that should be signed and cannot be: unsigned it would

@@ -114,6 +114,27 @@ func TestSealList(t *testing.T) {
 	}
 }
 
+// TestSealReplayed holds that a stranger who changes a message that we have sealed
+// does not get our word that its chain was good.
+func TestSealReplayed(t *testing.T) {
+	s := newSealing(t, "")
+	f := s.filter()
+	sealed := after(t, genuine, s.judge(f, "192.0.2.1", "", genuine))
+	sealed = after(t, sealed, s.judge(f, "192.168.0.9", "", sealed))
+	forged := strings.NewReplacer("\r\nhello\r\n", "\r\npay\r\n", "\r\nAuthentication-Results: ", "\r\nX-Taken-Out: ").Replace(sealed)
+	in := s.judge(f, "203.0.113.9", "", forged)
+	for _, row := range []struct{ name, text string }{
+		{"judged", string(in.Insert) + forged},
+		{"results-taken-out", forged},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if got := unfolded(string(s.judge(f, "192.168.0.9", "", row.text).Insert)); !strings.Contains(got, "cv=fail") {
+				t.Errorf("not sealed as broken: %s", got)
+			}
+		})
+	}
+}
+
 // TestSealKey holds that a key which receivers do not know is an error at start.
 func TestSealKey(t *testing.T) {
 	s := newSealing(t, "")
