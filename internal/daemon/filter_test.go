@@ -118,6 +118,11 @@ func TestFilter(t *testing.T) {
 			milter.Answer{},
 		},
 		{
+			// The same where the filter takes results out.
+			"sealed-before", enforce, "127.0.0.1", "", "ARC-Seal: i=1; cv=none\r\nFrom: ann@example.org\r\n\r\nhello\r\n",
+			milter.Answer{},
+		},
+		{
 			"quarantine-deliver", enforce + "quarantine = \"deliver\"\n", "203.0.113.9", "", "From: boss@mild.example\r\n\r\nhello\r\n",
 			milter.Answer{Insert: []byte("Authentication-Results: mx.example.org;")},
 		},

@@ -59,9 +59,8 @@ func (f *filter) beginOurs(ctx context.Context, s *state, m *milter.Message) (mi
 // begin starts what is to be done.
 func (t *ours) begin() (err error) {
 	h := t.m.Header
-	// What we have judged has come from outside, if by way of a filter or a list.
-	// Our name under it would make a forgery genuine.
-	if signer := t.state.ring.ForAuthor(h.Author()); signer != nil && len(t.judged) == 0 {
+	// Our name under what has come from outside would make a forgery genuine.
+	if signer := t.state.ring.ForAuthor(h.Author()); signer != nil && !t.fromOutside() {
 		if t.signing, err = signer.Begin(h, &t.body); err != nil {
 			return err
 		}
@@ -76,9 +75,16 @@ func (t *ours) begin() (err error) {
 	return nil
 }
 
+// fromOutside reports whether a message that a host of ours hands over has come from
+// elsewhere, by way of a filter or a list: we have judged it, or, if a list took our
+// results out, somebody has sealed it.
+func (t *ours) fromOutside() bool {
+	return len(t.judged) > 0 || t.m.AuthUser() == "" && t.m.Header.Count("ARC-Seal") > 0
+}
+
 func (t *ours) why() string {
-	if len(t.judged) > 0 {
-		return "it has come from outside and was judged then"
+	if t.fromOutside() {
+		return "it has come from outside"
 	}
 	return "its author is of no domain with a key"
 }
