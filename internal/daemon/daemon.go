@@ -190,6 +190,9 @@ func open(at config.Listen) (net.Listener, error) {
 		_ = conn.Close()
 		return nil, err // somebody serves there
 	}
+	if info, statErr := os.Lstat(address); statErr != nil || info.Mode().Type() != os.ModeSocket {
+		return nil, err // the file of somebody who has made a mistake
+	}
 	if err := os.Remove(address); err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/waxseal/waxseal/inbound"
 	"go.uber.org/goleak"
@@ -123,6 +124,20 @@ func start(t *testing.T, d *Daemon) ([]net.Addr, func()) {
 		cancel()
 		t.Fatal(err)
 		return nil, nil
+	}
+}
+
+// TestListenOnFile holds that a file in the place of a socket is left alone.
+func TestListenOnFile(t *testing.T) {
+	s := newSite(t, "")
+	s.write("policy", "precious")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // it must not come that far
+	defer cancel()
+	if err := s.daemon().Run(ctx); err == nil || !strings.HasPrefix(err.Error(), "tls_policy.listen: ") {
+		t.Errorf("got %v", err)
+	}
+	if text, err := os.ReadFile(s.dir + "/policy"); string(text) != "precious" {
+		t.Errorf("the file has %q now, %v", text, err)
 	}
 }
 
