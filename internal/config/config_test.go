@@ -68,6 +68,19 @@ func TestModes(t *testing.T) {
 	}
 }
 
+// TestNetworks holds which networks go together.
+func TestNetworks(t *testing.T) {
+	for _, text := range []string{
+		"trusted_relays = [\"127.0.0.0/8\"]",                                      // above networks that nobody wrote
+		"trusted_relays = [\"10.0.0.1/32\"]\ntrusted_networks = [\"10.0.0.0/8\"]", // a relay among our hosts
+		"trusted_networks = []",
+	} {
+		if _, err := Parse("w.toml", []byte("hostname = \"mx.example.org\"\n[milter]\nlisten = \"127.0.0.1:8891\"\n"+text+"\n")); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 func TestErrors(t *testing.T) {
 	const head = "hostname = \"mx.example.org\"\nmilter.listen = \"127.0.0.1:8891\"\n"
 	for _, row := range []struct{ name, text, want string }{
@@ -115,6 +128,18 @@ func TestErrors(t *testing.T) {
 		{"arc-recipient", head + "[arc]\nrecipients = [\"a@\"]\n", `w.toml:4:15: arc.recipients[0]: "a@" is no address`},
 		{"field", head + "[lookalike]\nheader = \"Subject\"\n", `w.toml:4:1: lookalike.header: "Subject" means`},
 		{"field-name", head + "[lookalike]\nheader = \"A: b\"\n", `w.toml:4:1: lookalike.header: "A: b" is no name`},
+		{"mapped-network", head + "milter.trusted_networks = [\"10.0.0.0/8\", \"::ffff:10.0.0.0/104\"]\n", `w.toml:3:42: milter.trusted_networks[1]: ::ffff:10.0.0.0/104 is never found`},
+		{"mapped-forwarder", head + "trust.forwarders = [\"::ffff:192.0.2.1/128\"]\n", `w.toml:3:21: trust.forwarders[0]: ::ffff:192.0.2.1/128 is never found`},
+		{"every-network", head + "milter.trusted_networks = [\"0.0.0.0/0\"]\n", `w.toml:3:28: milter.trusted_networks[0]: 0.0.0.0/0 is every host`},
+		{"every-relay", head + "milter.trusted_relays = [\"::/0\"]\n", `w.toml:3:26: milter.trusted_relays[0]: ::/0 is every host`},
+		{
+			"network-of-relays", head + "milter.trusted_relays = [\"10.0.0.0/8\"]\nmilter.trusted_networks = [\"10.9.0.0/16\"]\n",
+			`w.toml:4:28: milter.trusted_networks[0]: 10.9.0.0/16 is within 10.0.0.0/8 of milter.trusted_relays`,
+		},
+		{
+			"list-on-relay", head + "milter.trusted_relays = [\"10.0.0.1/32\"]\n[arc]\ndomain = \"a.b\"\nselector = \"s\"\nkey = \"k\"\nnetworks = [\"10.0.0.1/32\"]\n",
+			`w.toml:8:13: arc.networks[0]: 10.0.0.1/32 is within`,
+		},
 		{"too-large", strings.Repeat("#", MaxFile+1), "w.toml: larger than"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

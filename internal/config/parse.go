@@ -227,6 +227,7 @@ func (c *Config) check() []error {
 		bad("milter.connections", "must be at least 1")
 	}
 	c.ARC.check(bad)
+	c.checkNetworks(bad)
 	seen := map[string]bool{}
 	for i, d := range c.Domains {
 		table := "domain[" + strconv.Itoa(i) + "]"
