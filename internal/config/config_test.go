@@ -81,6 +81,17 @@ func TestNetworks(t *testing.T) {
 	}
 }
 
+// TestAuthServID holds that it is written as every message may have it.
+func TestAuthServID(t *testing.T) {
+	c, err := Parse("w.toml", []byte("authserv_id = \"mx.b\u00fccher.example\"\n"+minimum))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "mx.xn--bcher-kva.example"; c.AuthServID != want {
+		t.Errorf("got %q, want %q", c.AuthServID, want)
+	}
+}
+
 func TestErrors(t *testing.T) {
 	const head = "hostname = \"mx.example.org\"\nmilter.listen = \"127.0.0.1:8891\"\n"
 	for _, row := range []struct{ name, text, want string }{
@@ -128,6 +139,8 @@ func TestErrors(t *testing.T) {
 		{"arc-recipient", head + "[arc]\nrecipients = [\"a@\"]\n", `w.toml:4:15: arc.recipients[0]: "a@" is no address`},
 		{"field", head + "[lookalike]\nheader = \"Subject\"\n", `w.toml:4:1: lookalike.header: "Subject" means`},
 		{"field-name", head + "[lookalike]\nheader = \"A: b\"\n", `w.toml:4:1: lookalike.header: "A: b" is no name`},
+		{"authserv-id-control", "authserv_id = \"a\\u0001\"\n" + head, `w.toml:1:1: authserv_id: "a\x01" cannot stand`},
+		{"authserv-id-unicode", "authserv_id = \"b\u00fccher!\"\n" + head, "w.toml:1:1: authserv_id: \"b\u00fccher!\" cannot stand"},
 		{"mapped-network", head + "milter.trusted_networks = [\"10.0.0.0/8\", \"::ffff:10.0.0.0/104\"]\n", `w.toml:3:42: milter.trusted_networks[1]: ::ffff:10.0.0.0/104 is never found`},
 		{"mapped-forwarder", head + "trust.forwarders = [\"::ffff:192.0.2.1/128\"]\n", `w.toml:3:21: trust.forwarders[0]: ::ffff:192.0.2.1/128 is never found`},
 		{"every-network", head + "milter.trusted_networks = [\"0.0.0.0/0\"]\n", `w.toml:3:28: milter.trusted_networks[0]: 0.0.0.0/0 is every host`},

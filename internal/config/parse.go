@@ -111,6 +111,8 @@ func (c *Config) finish(errs []error) (*Config, error) {
 	}
 	if c.AuthServID == "" {
 		c.AuthServID = string(c.Hostname)
+	} else if name, err := domain.Parse(c.AuthServID); err == nil && !isASCII(c.AuthServID) {
+		c.AuthServID = string(name) // RFC 8601, Section 2.5: U-labels are for internationalized messages alone
 	}
 	c.MTASTS.setDefaults()
 	if errs := c.check(); len(errs) > 0 {
@@ -213,7 +215,7 @@ func (c *Config) check() []error {
 	if c.Hostname == "" {
 		bad("hostname", "is required: the name of this mail server, such as mx.example.org")
 	}
-	if strings.ContainsAny(c.AuthServID, " \t\r\n;()\"\\") {
+	if strings.ContainsAny(c.AuthServID, " ;()\"\\") || !isASCII(c.AuthServID) {
 		bad("authserv_id", "%q cannot stand in a header field as it is", c.AuthServID)
 	}
 	if c.DNS.Recursive && len(c.DNS.Servers) > 0 {
@@ -252,6 +254,11 @@ func (c *Config) check() []error {
 		bad("", "nothing to serve: milter.listen, tls_policy.listen and mta_sts.listen are all empty")
 	}
 	return errs
+}
+
+// isASCII reports whether a text has nothing but US-ASCII that shows.
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r >= 0x7f })
 }
 
 // positionsOf finds where each key of a file that decodes stands.
