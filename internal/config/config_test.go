@@ -139,6 +139,7 @@ func TestErrors(t *testing.T) {
 		{"arc-recipient", head + "[arc]\nrecipients = [\"a@\"]\n", `w.toml:4:15: arc.recipients[0]: "a@" is no address`},
 		{"field", head + "[lookalike]\nheader = \"Subject\"\n", `w.toml:4:1: lookalike.header: "Subject" means`},
 		{"field-name", head + "[lookalike]\nheader = \"A: b\"\n", `w.toml:4:1: lookalike.header: "A: b" is no name`},
+		{"field-family", head + "[lookalike]\nheader = \"arc-seal\"\n", `w.toml:4:1: lookalike.header: "arc-seal" means`},
 		{"authserv-id-control", "authserv_id = \"a\\u0001\"\n" + head, `w.toml:1:1: authserv_id: "a\x01" cannot stand`},
 		{"authserv-id-unicode", "authserv_id = \"b\u00fccher!\"\n" + head, "w.toml:1:1: authserv_id: \"b\u00fccher!\" cannot stand"},
 		{"mapped-network", head + "milter.trusted_networks = [\"10.0.0.0/8\", \"::ffff:10.0.0.0/104\"]\n", `w.toml:3:42: milter.trusted_networks[1]: ::ffff:10.0.0.0/104 is never found`},

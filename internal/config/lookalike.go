@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/waxseal/waxseal/internal/ascii"
@@ -24,8 +25,14 @@ type Person struct {
 // FieldName is the name of a header field.
 type FieldName string
 
-// reserved are fields that mean something else.
-var reserved = []string{"From", "Sender", "Reply-To", "To", "Cc", "Subject", "Date", "Message-ID", "Received", "Authentication-Results", "DKIM-Signature", "Return-Path"}
+// reserved are fields that mean something else: those of a stranger would be taken out.
+var reserved = []string{
+	"From", "Sender", "Reply-To", "To", "Cc", "Bcc", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "Comments", "Keywords",
+	"Received", "Return-Path", "MIME-Version", "Authentication-Results", "Received-SPF", "DKIM-Signature",
+}
+
+// reservedFamilies are the beginnings of such names.
+var reservedFamilies = []string{"ARC-", "Content-", "List-", "Resent-"}
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (n *FieldName) UnmarshalText(b []byte) error {
@@ -34,10 +41,10 @@ func (n *FieldName) UnmarshalText(b []byte) error {
 			return fmt.Errorf("%q is no name of a header field", b)
 		}
 	}
-	for _, r := range reserved {
-		if strings.EqualFold(r, string(b)) {
-			return fmt.Errorf("%q means something else; take a name like Waxseal-Findings", b)
-		}
+	taken := slices.ContainsFunc(reserved, func(r string) bool { return strings.EqualFold(r, string(b)) }) ||
+		slices.ContainsFunc(reservedFamilies, func(r string) bool { return ascii.HasPrefixFold(b, r) })
+	if taken {
+		return fmt.Errorf("%q means something else; take a name like Waxseal-Findings", b)
 	}
 	*n = FieldName(b)
 	return nil
