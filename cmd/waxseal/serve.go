@@ -97,6 +97,9 @@ func (s *serveCommand) run(ctx context.Context) error {
 		return configError(s.std, err)
 	}
 	if s.check {
+		for _, file := range d.Exposed(c) {
+			fmt.Fprintf(s.std.err, "waxseal: warning: every account of this host can read or change the private key in %s: chmod 600 it\n", file)
+		}
 		fmt.Fprintf(s.std.out, "%s: ok\n", s.file)
 		return nil
 	}

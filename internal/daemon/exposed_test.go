@@ -1,0 +1,55 @@
+package daemon
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestExposed holds that a key which every account can read is not passed over in
+// silence.
+func TestExposed(t *testing.T) {
+	for dir := filepath.Clean(os.TempDir()); dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if !allows(dir, 0o001) {
+			t.Skipf("%s is closed to others, and so is all that a test makes in it", dir)
+		}
+	}
+	for _, row := range []struct {
+		name        string
+		folder, key fs.FileMode
+		want        bool
+	}{
+		{"own", 0o755, 0o600, false},
+		{"of-the-group", 0o755, 0o640, false},
+		{"readable", 0o755, 0o644, true},
+		{"writable", 0o755, 0o602, true},
+		{"in-a-closed-folder", 0o750, 0o644, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := newSite(t, "")
+			// Folders of tests are not open to others.
+			for dir := s.dir; strings.HasPrefix(dir, filepath.Clean(os.TempDir())+"/"); dir = filepath.Dir(dir) {
+				if err := os.Chmod(dir, 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.Chmod(s.dir, row.folder); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chmod(s.dir+"/key", row.key); err != nil {
+				t.Fatal(err)
+			}
+			d := s.daemon()
+			c, err := d.Check()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := slices.Equal(d.Exposed(c), []string{s.dir + "/key"}); got != row.want {
+				t.Errorf("got %v, want %t", d.Exposed(c), row.want)
+			}
+		})
+	}
+}
