@@ -1,6 +1,7 @@
 package message
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/waxseal/waxseal/internal/ascii"
@@ -48,7 +49,8 @@ type addressParser struct {
 	full       bool // more mailboxes than max
 	doubles    int  // addresses that are only a second reading of another
 	second     []Address
-	guarded    bool // list second readings: who is asked for the author must be told all
+	aside      []Address // second readings of what is no address to most readers
+	guarded    bool      // list second readings: who is asked for the author must be told all
 	broken     string
 	suspicious string
 	shown      string // another address that stands in a display name or comment
@@ -150,6 +152,13 @@ func (p *addressParser) address() {
 		if !ph.empty() {
 			p.suspect("%q is no address", p.text(ph.start, ph.end))
 		}
+		if text := p.b[ph.start:ph.end]; bytes.Contains(text, []byte("=?")) {
+			p.decoded(text)
+		}
+		for i := range p.second {
+			p.second[i].Raw = p.b[ph.start:ph.end:ph.end]
+		}
+		p.aside, p.second = append(p.aside, p.second...), p.second[:0]
 		return
 	}
 	p.list, p.second, p.doubles = append(p.list, p.second...), p.second[:0], p.doubles+len(p.second)

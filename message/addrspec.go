@@ -51,9 +51,7 @@ func (p *addressParser) localPart(ph phrase) string {
 	}
 	if !utf8.Valid(b) || bytes.ContainsAny(b, "@<>(),;:\\\"") || bytes.Contains(b, []byte("=?")) {
 		p.suspect("the local part %q has characters that some readers take for syntax", clip(b))
-		if local, host, ok := strings.Cut(otherAddress(decodeWords(string(b)), ""), "@"); ok {
-			p.reading(local, host)
-		}
+		p.decoded(b)
 	}
 	return string(b)
 }
@@ -61,8 +59,22 @@ func (p *addressParser) localPart(ph phrase) string {
 // reading notes what a reader that knows no quotes, no encoded-words or no
 // source routes takes for the author.
 func (p *addressParser) reading(local, host string) {
-	if n, err := domain.Parse(host); p.guarded && err == nil && len(p.list)+len(p.second) < p.max {
+	if n, err := domain.Parse(host); p.guarded && err == nil && len(p.list)+len(p.second)+len(p.aside) < p.max {
 		p.second = append(p.second, Address{Local: local, Domain: n})
+	}
+}
+
+// decoded notes the addresses in a text of which some readers decode the
+// encoded-words before all else.
+func (p *addressParser) decoded(text []byte) {
+	for rest := decodeWords(string(text)); ; {
+		shown := otherAddress(rest, "")
+		local, host, ok := strings.Cut(shown, "@")
+		if !ok {
+			return
+		}
+		p.reading(local, host)
+		_, rest, _ = strings.Cut(rest, shown)
 	}
 }
 
@@ -92,10 +104,19 @@ func (p *addressParser) domain(a *Address) {
 }
 
 // brokenDomain notes what readers make of a domain with bytes that no domain
-// has: some stop at the first of them, others do not see them.
+// has: some stop at the first of them, others do not see them, and some decode
+// encoded-words before all else.
 func (p *addressParser) brokenDomain(local string, text []byte) {
 	if len(text) > maxLocalShown {
 		return
+	}
+	if bytes.Contains(text, []byte("=?")) {
+		for host := range strings.SplitSeq(decodeWords(string(text)), "@") {
+			if i := strings.IndexFunc(host, func(r rune) bool { return !inHostName(r) }); i >= 0 {
+				host = host[:i]
+			}
+			p.reading(local, strings.Trim(host, "."))
+		}
 	}
 	bad := bytes.IndexFunc(text, func(r rune) bool { return !inHostName(r) })
 	if bad < 0 {

@@ -105,7 +105,7 @@ func (r *authorReader) author() Author {
 		a.Problem, a.Detail = SeveralFields, fmt.Sprintf("the message has %d From fields", r.fields)
 	case p.broken != "":
 		a.Problem, a.Detail = Unparseable, p.broken
-	case !anyHost(p.list):
+	case !anyHost(p.list): // nor does it matter who else might be meant
 		a.Problem, a.Detail = NoMailbox, "From has no address with a domain"
 	case mailboxes > 1:
 		a.Problem, a.Detail = SeveralAuthors, fmt.Sprintf("From has %d mailboxes", mailboxes)
@@ -113,6 +113,9 @@ func (r *authorReader) author() Author {
 		a.Problem = Suspicious
 	case p.shown != "":
 		a.Problem = ShownAddress
+	}
+	if a.Problem != NoMailbox {
+		a.Addresses = append(a.Addresses, p.aside...)
 	}
 	for _, more := range []string{p.suspicious, p.shown} {
 		switch {
