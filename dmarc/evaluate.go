@@ -73,6 +73,7 @@ type Pending struct {
 	detail  string
 	domains []domain.Name // the different author domains
 	partial bool          // some author has no domain, or there are too many
+	crowded bool          // there are too many
 	probes  []*probe
 	free    []probe
 	walks   int // domains of identifiers that were walked

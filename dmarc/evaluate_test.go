@@ -279,6 +279,8 @@ func TestFromProblems(t *testing.T) {
 		{"hundred", message.Author{Fields: 1, Problem: message.SeveralAuthors, Addresses: slices.Repeat(good, message.MaxAuthors)}, all, "permerror | several mailboxes in From; not all authors can be evaluated; dkim example.com passed and is the author domain"},
 		{"literal-beside", message.Author{Fields: 1, Problem: message.SeveralAuthors, Addresses: append(slices.Clone(good), literal)}, all, "permerror | several mailboxes in From; not all authors can be evaluated; dkim example.com passed and is the author domain"},
 		{"too-many", message.Author{Fields: 1, Problem: message.SeveralAuthors, Addresses: many}, all, "permerror | several mailboxes in From; not all authors can be evaluated; 4 author domains, example.com decides: dkim example.com passed and is the author domain"},
+		{"too-many-fail", message.Author{Fields: 1, Problem: message.SeveralAuthors, Addresses: many}, "", "fail | several mailboxes in From; not all authors can be evaluated; 4 author domains, example.com decides: nothing that passed aligns with example.com; example.com asks for reject (p)"},
+		{"behind-a-crowd", message.Author{Fields: 1, Problem: message.SeveralAuthors, Addresses: author("a.nobody", "b.nobody", "c.nobody", "d.nobody", "example.com").Addresses}, "", "permerror | several mailboxes in From; not all authors can be evaluated; 4 author domains, a.nobody decides: no policy record at a.nobody or above"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			e := (&Evaluator{Resolver: z}).Evaluate(context.Background(), tt.author, ids(tt.ids))

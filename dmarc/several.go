@@ -13,7 +13,8 @@ const MaxAuthorDomains = 4
 
 // authors collects the different author domains.
 func (p *Pending) authors(author *message.Author) {
-	p.partial = len(author.Addresses) >= message.MaxAuthors // there may be more
+	p.crowded = len(author.Addresses) >= message.MaxAuthors // there may be more
+	p.partial = p.crowded
 next:
 	for i := range author.Addresses {
 		d := author.Addresses[i].Domain
@@ -27,7 +28,7 @@ next:
 			}
 		}
 		if len(p.domains) == MaxAuthorDomains {
-			p.partial = true
+			p.partial, p.crowded = true, true
 			return
 		}
 		p.domains = append(p.domains, d)
@@ -62,8 +63,8 @@ func (p *Pending) certain() bool {
 	return !p.partial && p.problem != message.SeveralFields && p.problem != message.Unparseable
 }
 
-// flag tells in the reason what is wrong with From, and takes a pass back where
-// it might vouch for an author that the reader does not see.
+// flag tells in the reason what is wrong with From, and takes a result back where
+// it might vouch for an author that was not looked at.
 func (p *Pending) flag(e *Evaluation) {
 	if p.problem == "" && !p.partial {
 		return
@@ -72,7 +73,10 @@ func (p *Pending) flag(e *Evaluation) {
 	if problem == "" {
 		problem = message.SeveralAuthors
 	}
-	if e.Result == Pass && !p.certain() {
+	switch {
+	case e.Result == Pass && !p.certain(), p.crowded && e.Result != TempError && e.Disposition == PolicyNone:
+		// The author behind a crowd of others, whose domains ask for nothing, could
+		// be the one that matters.
 		e.Result = PermError
 	}
 	e.Reason = p.describe(problem) + "; " + e.Reason
