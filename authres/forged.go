@@ -27,8 +27,9 @@ func SameID(a, b string) bool {
 // Authentication-Results of the service id, from the bottom up, so that they
 // can be deleted one after the other. In a message from outside all of them are
 // forged, and RFC 8601, Section 5 has them removed. Fields that Parse refuses
-// count if a lenient reader could find id in them, and so does any field in
-// which Authentication-Results stands behind a bare CR or LF.
+// count if a lenient reader could find id in them, so do those with encoded-words,
+// which can stand for any text, and so does any field in which
+// Authentication-Results stands behind a bare CR or LF.
 func Forged(h *message.Header, id string) []int {
 	var found []int
 	for i := len(h.Fields) - 1; i >= 0; i-- {
@@ -75,6 +76,9 @@ func Remove(h *message.Header, fields []int) []byte {
 // claims reports whether an Authentication-Results field with that value is of
 // the service id to some reader.
 func claims(value []byte, id string) bool {
+	if bytes.Contains(value, []byte("=?")) {
+		return true // no service writes an encoded-word, and to who decodes first it is any text
+	}
 	if f, err := Parse(value); err == nil {
 		if _, err := domain.Parse(f.AuthServID); err == nil || SameID(f.AuthServID, id) {
 			return SameID(f.AuthServID, id)
@@ -86,7 +90,7 @@ func claims(value []byte, id string) bool {
 	if n, err := domain.Parse(id); err == nil {
 		names = append(names, n.String(), n.Unicode())
 	}
-	for _, text := range [][]byte{value, squeeze(value)} {
+	for _, text := range [][]byte{value, squeeze(value, false), squeeze(value, true)} {
 		lower := strings.ToLower(string(text))
 		for _, name := range names {
 			if strings.Contains(lower, strings.ToLower(name)) {
@@ -98,12 +102,16 @@ func claims(value []byte, id string) bool {
 }
 
 // squeeze returns b without its comments and all that is not visible or only
-// quotes. A comment that is not closed is text.
-func squeeze(b []byte) []byte {
+// quotes. A comment that is not closed is text. Not all readers know that a
+// backslash quotes the parenthesis behind it.
+func squeeze(b []byte, quotes bool) []byte {
 	out := make([]byte, 0, len(b))
 	open := make([]int, 0, 16) // where in out the open comments begin
-	for _, c := range b {
+	for i := 0; i < len(b); i++ {
+		c := b[i]
 		switch {
+		case c == '\\' && quotes && len(open) > 0:
+			i++
 		case c == ')' && len(open) > 0:
 			out = out[:open[len(open)-1]]
 			open = open[:len(open)-1]
