@@ -21,6 +21,7 @@ import (
 	"github.com/waxseal/waxseal/message"
 	"github.com/waxseal/waxseal/resolver"
 	"github.com/waxseal/waxseal/resolver/zonefile"
+	"github.com/waxseal/waxseal/spf"
 	"go.uber.org/goleak"
 )
 
@@ -413,5 +414,22 @@ func TestHeaderQuotesNoResult(t *testing.T) {
 	}
 	if got := v.Header("mx.receiver.example"); strings.Contains(got, "dmarc=pass") || v.DKIM[0].Result != dkim.PermError {
 		t.Errorf("got %s: %q", v.DKIM[0].Result, got)
+	}
+}
+
+// TestHeaderChosenValues holds the same for addresses and names that he chose.
+func TestHeaderChosenValues(t *testing.T) {
+	v := Verdict{
+		SPF:      spf.Evaluation{Result: spf.Fail, Identity: spf.MailFrom},
+		Helo:     &spf.Evaluation{Result: spf.Fail, Identity: spf.Helo},
+		DKIM:     []dkim.Verification{{Result: dkim.Fail, Domain: "evil.example", Identity: "DMARC=PASS@evil.example"}},
+		remote:   netip.MustParseAddr("192.0.2.1"),
+		mailFrom: "dmarc=pass@evil.example", heloName: "dmarc=pass",
+	}
+	got := strings.Join(strings.Fields(v.Header("mx.example")), " ")
+	want := `Authentication-Results: mx.example; spf=fail smtp.mailfrom=evil.example; spf=fail smtp.helo=""; ` +
+		"dkim=fail header.d=evil.example header.i=evil.example; arc=unknown; dmarc=unknown"
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

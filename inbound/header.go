@@ -39,12 +39,27 @@ func reason(result, text string) string {
 	case "pass", "none", "neutral":
 		return ""
 	}
-	// A reason quotes what the sender wrote. Filters that look for such words in
-	// the whole field must not find what he chose.
-	if strings.Contains(ascii.ToLower(text), "=pass") {
+	if saysPass(text) { // quotes what the sender wrote
 		return ""
 	}
 	return text
+}
+
+// saysPass reports whether a text has what filters look for that take the whole
+// field for one text. They must not find there what the sender chose.
+func saysPass(text string) bool { return strings.Contains(ascii.ToLower(text), "=pass") }
+
+// chosen returns what the sender chose as the value of a property, without a local
+// part that says too much (RFC 8601, Section 2.2, pvalue: it may be left out); "" if
+// the rest does, too.
+func chosen(value string) string {
+	if !saysPass(value) {
+		return value
+	}
+	if value = value[lastAt(value)+1:]; saysPass(value) {
+		return ""
+	}
+	return value
 }
 
 // spfResults are RFC 8601, Section 2.7.2: smtp.mailfrom, and smtp.helo where
@@ -54,9 +69,9 @@ func (v *Verdict) spfResults() []authres.Result {
 		r := authres.Result{Method: "spf", Value: string(e.Result)}
 		r.Reason = reason(string(e.Result), e.Reason)
 		if e.Identity == spf.Helo {
-			r.Props = []authres.Prop{{Type: "smtp", Name: "helo", Value: v.heloName}}
+			r.Props = []authres.Prop{{Type: "smtp", Name: "helo", Value: chosen(v.heloName)}}
 		} else {
-			r.Props = []authres.Prop{{Type: "smtp", Name: "mailfrom", Value: v.mailFrom}}
+			r.Props = []authres.Prop{{Type: "smtp", Name: "mailfrom", Value: chosen(v.mailFrom)}}
 		}
 		return r
 	}
@@ -85,7 +100,7 @@ func (v *Verdict) dkimResults() []authres.Result {
 		r := authres.Result{Method: "dkim", Value: string(d.Result)}
 		r.Reason = reason(string(d.Result), d.Reason)
 		add := func(name, value string) {
-			if value != "" {
+			if value = chosen(value); value != "" {
 				r.Props = append(r.Props, authres.Prop{Type: "header", Name: name, Value: value})
 			}
 		}
