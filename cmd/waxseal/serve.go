@@ -97,8 +97,8 @@ func (s *serveCommand) run(ctx context.Context) error {
 		return configError(s.std, err)
 	}
 	if s.check {
-		for _, file := range d.Exposed(c) {
-			fmt.Fprintf(s.std.err, "waxseal: warning: every account of this host can read or change the private key in %s: chmod 600 it\n", file)
+		for _, w := range d.Warnings(c) {
+			fmt.Fprintf(s.std.err, "waxseal: warning: %s\n", w)
 		}
 		fmt.Fprintf(s.std.out, "%s: ok\n", s.file)
 		return nil

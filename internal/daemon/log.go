@@ -126,7 +126,7 @@ func serverEvents() []Event {
 		{"stopped", slog.LevelInfo, "at the end", nil},
 		{"configuration reloaded", slog.LevelInfo, "when the configuration was read again", nil},
 		{"configuration not reloaded, the old one stays in force", slog.LevelError, "when what was read again is not right", []Field{failure}},
-		{"every account of this host can read or change a private key", slog.LevelWarn, "at the start and when the configuration was read again, for each such file: whoever reads it can sign as you; chmod 600 it, and if it was so for long make another", []Field{{"file", "its path"}}},
+		{"configuration", slog.LevelWarn, "at the start and when the configuration was read again, for each thing in it that lets others act in your name; serve --check says so too", []Field{{"warning", "what it is, and what to do"}}},
 		{"state directory", slog.LevelError, "when a policy cannot be read from it or written into it", []Field{{"domain", "whose policy it is"}, failure}},
 		{"refreshing MTA-STS policies", slog.LevelError, "when the store of policies fails", []Field{failure}},
 		{"a domain's MTA-STS policy is no longer enforced", slog.LevelWarn, "when a policy became weaker by being fetched again: an attack, or a domain that gave up", []Field{

@@ -31,7 +31,7 @@ func (d *Daemon) enter(s *state) {
 		s.anchored.resume(d.Log)
 	}
 	d.state.Store(s)
-	d.warnOfKeys(s.config)
+	d.warn(s.config)
 }
 
 func (d *Daemon) answered(l socketmap.Lookup) {

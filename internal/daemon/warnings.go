@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -10,9 +11,31 @@ import (
 	"github.com/waxseal/waxseal/internal/config"
 )
 
-// Exposed returns the files with private keys of a configuration that every account
-// of this host can read or change. Whoever reads one can sign in our name.
-func (d *Daemon) Exposed(c *config.Config) []string {
+// Warnings returns what a configuration lets others do in our name, a sentence each.
+func (d *Daemon) Warnings(c *config.Config) []string {
+	var all []string
+	for _, path := range d.exposed(c) {
+		all = append(all, "every account of this host can read or change the private key in "+path+": chmod 600 it")
+	}
+	if network, address := c.Milter.Listen.Network(); network == "tcp" && address != "" && !loopback(address) {
+		all = append(all, "milter.listen = \""+address+"\" is not on loopback: whoever reaches it can have mail signed as yours, let a firewall keep all but the mail servers away")
+	}
+	return all
+}
+
+// loopback reports whether only this host reaches an address.
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// exposed returns the files with private keys that every account of this host can
+// read or change. Whoever reads one can sign in our name.
+func (d *Daemon) exposed(c *config.Config) []string {
 	keys := []config.File{c.ARC.Key}
 	for i := range c.Domains {
 		keys = append(keys, c.Domains[i].Key)
@@ -63,9 +86,9 @@ func allows(path string, one fs.FileMode) bool {
 	return err == nil && info.Mode().Perm()&one != 0
 }
 
-// warnOfKeys tells of keys that others get at.
-func (d *Daemon) warnOfKeys(c *config.Config) {
-	for _, path := range d.Exposed(c) {
-		d.Log.Warn("every account of this host can read or change a private key", "file", path)
+// warn logs the warnings of a configuration.
+func (d *Daemon) warn(c *config.Config) {
+	for _, w := range d.Warnings(c) {
+		d.Log.Warn("configuration", "warning", w)
 	}
 }

@@ -47,8 +47,38 @@ func TestExposed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := slices.Equal(d.Exposed(c), []string{s.dir + "/key"}); got != row.want {
-				t.Errorf("got %v, want %t", d.Exposed(c), row.want)
+			if got := slices.Equal(d.exposed(c), []string{s.dir + "/key"}); got != row.want {
+				t.Errorf("got %v, want %t", d.exposed(c), row.want)
+			}
+		})
+	}
+}
+
+// TestListenWarning holds that a milter in the open is not passed over in silence: it
+// believes whoever speaks to it.
+func TestListenWarning(t *testing.T) {
+	for _, row := range []struct {
+		listen string
+		want   bool
+	}{
+		{"127.0.0.1:0", false},
+		{"[::1]:0", false},
+		{"localhost:0", false},
+		{"unix:/run/waxseal/milter", false},
+		{":8891", true},
+		{"[::]:8891", true},
+		{"192.0.2.1:8891", true},
+	} {
+		t.Run(row.listen, func(t *testing.T) {
+			s := newSite(t, "")
+			s.replace("127.0.0.1:0", row.listen)
+			d := s.daemon()
+			c, err := d.Check()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := slices.ContainsFunc(d.Warnings(c), func(w string) bool { return strings.HasPrefix(w, "milter.listen = ") }); got != row.want {
+				t.Errorf("got %q, want a warning: %t", d.Warnings(c), row.want)
 			}
 		})
 	}
