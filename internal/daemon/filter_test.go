@@ -100,6 +100,10 @@ func TestFilter(t *testing.T) {
 			milter.Answer{Insert: []byte("Authentication-Results: mx.example.org;"), Quarantine: "DMARC policy of mild.example"},
 		},
 		{
+			"no-author", enforce, "203.0.113.9", "", "Subject: hello\r\n\r\nhello\r\n",
+			milter.Answer{Insert: []byte("Authentication-Results: mx.example.org;"), Quarantine: "DMARC cannot be evaluated: no author domain: no From field: the message has no From field"},
+		},
+		{
 			"trusted-network", enforce, "127.0.0.1", "", "From: ann@example.org\r\n\r\nhello\r\n",
 			milter.Answer{Insert: []byte("DKIM-Signature: v=1; a=ed25519-sha256;")},
 		},

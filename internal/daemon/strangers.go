@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/waxseal/waxseal/authres"
+	"github.com/waxseal/waxseal/dmarc"
 	"github.com/waxseal/waxseal/inbound"
 	"github.com/waxseal/waxseal/internal/metrics"
 	"github.com/waxseal/waxseal/internal/milter"
@@ -110,9 +111,17 @@ func (t *check) End(context.Context) *milter.Answer {
 	}
 	a := &milter.Answer{Delete: t.remove, Insert: t.fields(v)}
 	if d.Action == inbound.Quarantine && t.config.Policy.Quarantine == "hold" {
-		a.Quarantine = "DMARC policy of " + string(v.DMARC.From)
+		a.Quarantine = held(v)
 	}
 	return a
+}
+
+// held says why a message is quarantined, for whoever looks through the queue.
+func held(v *inbound.Verdict) string {
+	if v.DMARC.Result == dmarc.PermError {
+		return "DMARC cannot be evaluated: " + v.DMARC.Reason
+	}
+	return "DMARC policy of " + string(v.DMARC.From)
 }
 
 // forged returns the fields that must go: results in our name, and findings.
