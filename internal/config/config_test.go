@@ -124,6 +124,7 @@ func TestErrors(t *testing.T) {
 		{"bad-authserv-id", "authserv_id = \"a; b\"\n" + head, `w.toml:1:1: authserv_id: "a; b" cannot stand`},
 		{"network", head + "[trust]\nforwarders = [\"192.0.2.1\"]\n", `w.toml:4:15: `},
 		{"duration", head + "[dns]\nmessage_time = \"ten\"\n", `w.toml:4:16: dns.message_time: "ten" is no time span`},
+		{"duration-long", head + "[dns]\nmessage_time = \"5m\"\n", `w.toml:4:1: dns.message_time: 5m0s is too long: at most 3m0s`},
 		{"contradiction", head + "[dns]\nrecursive = true\nservers = [\"192.0.2.1\"]\n", `w.toml:5:1: dns.servers: recursive asks`},
 		{"no-key", head + "[[domain]]\nname = \"a.b\"\nselector = \"s\"\n", `w.toml:3:3: domain[0]: a.b needs key`},
 		{"no-selector", head + "[[domain]]\nname = \"a.b\"\nkey = \"k\"\n", `w.toml:3:3: domain[0]: a.b needs a selector`},

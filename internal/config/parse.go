@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -19,6 +20,10 @@ import (
 
 // MaxFile is how large a configuration may be.
 const MaxFile = 1 << 20
+
+// maxMessageTime leaves the milter the rest of the 4 minutes that it gives a message,
+// below Postfix's milter_content_timeout.
+const maxMessageTime = Duration(3 * time.Minute)
 
 // Position is a place in the file, from 1; the zero Position is none.
 type Position struct {
@@ -225,6 +230,9 @@ func (c *Config) check() []error {
 		bad("dns.zones", "zone files are asked alone: leave recursive and servers out")
 	}
 	c.checkAnchors(bad)
+	if c.DNS.MessageTime > maxMessageTime {
+		bad("dns.message_time", "%s is too long: at most %s, for a mail server waits for 5 minutes in all", c.DNS.MessageTime.Time(), maxMessageTime.Time())
+	}
 	if c.Milter.Connections < 1 {
 		bad("milter.connections", "must be at least 1")
 	}
