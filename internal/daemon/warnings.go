@@ -20,6 +20,12 @@ func (d *Daemon) Warnings(c *config.Config) []string {
 	if network, address := c.Milter.Listen.Network(); network == "tcp" && address != "" && !loopback(address) {
 		all = append(all, "milter.listen = \""+address+"\" is not on loopback: whoever reaches it can have mail signed as yours, let a firewall keep all but the mail servers away")
 	}
+	for _, d := range c.Domains {
+		w := "trust.authors exempts a domain of yours from DMARC, so that whoever forges it is let in: " + string(d.Name)
+		if slices.Contains(c.Trust.Authors, d.Name) && !slices.Contains(all, w) {
+			all = append(all, w)
+		}
+	}
 	return all
 }
 

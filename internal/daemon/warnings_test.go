@@ -83,3 +83,18 @@ func TestListenWarning(t *testing.T) {
 		})
 	}
 }
+
+// TestOwnAuthors holds that trust in our own domain is not taken for what it seems.
+func TestOwnAuthors(t *testing.T) {
+	s := newSite(t, "[[domain]]\nname = \"example.org\"\nselector = \"wax2\"\nkey = \"KEY\"\n[trust]\nauthors = [\"other.example\", \"example.org\"]\n")
+	s.replace("KEY", s.dir+"/key")
+	d := s.daemon()
+	c, err := d.Check()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"trust.authors exempts a domain of yours from DMARC, so that whoever forges it is let in: example.org"}
+	if got := d.Warnings(c); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
