@@ -61,7 +61,7 @@ func (r *Ring) For(d domain.Name) *dkim.Signer {
 // readers may disagree on who the author is and not all that they may see are of
 // the same signer.
 func (r *Ring) ForAuthor(a message.Author) *dkim.Signer {
-	if a.Problem == message.Unparseable || len(a.Addresses) == 0 {
+	if a.Problem == message.Unparseable || len(a.Addresses) == 0 || len(a.Addresses) >= message.MaxAuthors { // there may be more
 		return nil
 	}
 	first := r.For(a.Addresses[0].Domain)

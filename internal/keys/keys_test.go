@@ -40,6 +40,7 @@ func TestForAuthor(t *testing.T) {
 		{"two-of-ours", "From: x@a.example, y@a.example", "a.example"},
 		{"ours-and-stranger", "From: x@a.example, y@c.example", ""},
 		{"ours-and-ours", "From: x@a.example, y@b.example", ""},
+		{"behind-a-crowd", "From: " + strings.Repeat("x@a.example, ", message.MaxAuthors) + "y@c.example", ""},
 		{"two-fields", "From: x@a.example\r\nFrom: y@c.example", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
