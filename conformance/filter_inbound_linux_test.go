@@ -29,6 +29,9 @@ const forgeries = "Authentication-Results: mx.rcpt.signed; dmarc=pass header.fro
 	"Authentication-Results: mx.(x)rcpt.signed; dmarc=pass\r\n|" +
 	"Authentication-Results: mx.rcpt.signed 7 ; none\r\n|" +
 	"Authentication-Results:mx.rcpt.signed;dmarc=pass\r\n|" +
+	"Authentication-Results: mx.rcpt.s(\\))igned; dmarc=pass\r\n|" +
+	"Authentication-Results: =?utf-8?q?mx=2Ercpt=2Esigned?=; dmarc=pass\r\n|" +
+	"Authentication-Results: =?utf-8?b?bXgucmNwdC5zaWduZWQ7IGRtYXJjPXBhc3M=?=\r\n|" +
 	"Authentication-Results : mx.rcpt.signed; dmarc=pass\r\n|" +
 	"Authentication-Results\t : mx.rcpt.signed; dmarc=pass\r\n|" +
 	"Authentication-Results:  \t mx.rcpt.signed\r\n"
@@ -118,6 +121,16 @@ func (b *filterBed) inboundRows(t *testing.T) []inboundRow {
 		{
 			name: "two-authors", client: strangerIP, from: "joe@bank.signed", text: letter("a@bank.signed, b@mild.signed", "", "pay\r\n"), monitor: ok,
 			enforce: "550 5.7.26 DMARC policy of bank.signed rejects this message", results: "spf=fail spf=fail dkim=none arc=none dmarc=fail",
+		},
+		{
+			// As readers see it who decode encoded-words first.
+			name: "encoded-author", client: strangerIP, from: "joe@plain.signed", text: letter("boss@=?utf-8?q?bank.signed?=", "", "pay\r\n"), monitor: ok,
+			enforce: "550 5.7.26 DMARC policy of bank.signed rejects this message", results: "spf=fail spf=fail dkim=none arc=none dmarc=fail",
+		},
+		{
+			name: "behind-a-crowd", client: strangerIP, from: "joe@plain.signed", monitor: ok, enforce: ok, held: true,
+			text:    letter(strings.Repeat("a@plain.signed,\r\n ", 100)+"boss@bank.signed", "", "pay\r\n"),
+			results: "spf=fail spf=fail dkim=none arc=none dmarc=permerror",
 		},
 		{
 			name: "forged-results", client: bankIP, from: "joe@bank.signed", text: forged + bank, rest: kept + bank, monitor: ok, enforce: ok,
