@@ -105,6 +105,8 @@ func (p *Pending) align(ctx context.Context, w *walk, policy *Record, a *Alignme
 		mode = policy.SPFAlignment
 	}
 	switch {
+	case a.Domain == "" && a.Result == resultTempError:
+		a.undecided = string(a.Method) + " gave temperror for a domain that is not known"
 	case err != nil:
 		a.Reason = "not a domain name"
 	case d == w.start:

@@ -75,6 +75,7 @@ func TestUnknownClient(t *testing.T) {
 		{"aligned", "b@bank.example", plain, dmarc.TempError},
 		{"signed", "b@bank.example", signed(t, "bank.example", bankKey, plain), dmarc.Pass},
 		{"not-aligned", "x@list.example", plain, dmarc.Fail},
+		{"null-sender", "", plain, dmarc.TempError}, // HELO is not known either
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			env := Envelope{MailFrom: row.from, Unknown: "the relay's Received field cannot be read"}
