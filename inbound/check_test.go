@@ -387,7 +387,9 @@ func TestDecide(t *testing.T) {
 		{"permerror-accept", Verdict{DMARC: nobody}, Policy{DMARC: Enforce, PermError: Accept}, "accept would=accept 0  none"},
 		{"permerror-reject", Verdict{DMARC: nobody}, Policy{DMARC: Enforce, PermError: Reject}, "reject would=reject 550 5.7.26 none"},
 		{"exempt", Verdict{DMARC: reject}, Policy{DMARC: Enforce, Trust: Trust{Authors: []domain.Name{"bank.example"}}}, "accept would=accept 0  none local_policy: bank.example is exempt"},
-		{"forwarder", Verdict{DMARC: reject, remote: netip.MustParseAddr("::ffff:192.0.2.9")}, Policy{DMARC: Enforce, Trust: Trust{Forwarders: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}}, "accept would=accept 0  none trusted_forwarder: client is in 192.0.2.0/24"},
+		{"forwarder", Verdict{DMARC: reject, remote: netip.MustParseAddr("::ffff:192.0.2.9")}, Policy{DMARC: Enforce, Trust: Trust{Forwarders: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}}, "accept would=accept 0  none trusted_forwarder: client is 192.0.2.9"},
+		{"spf", Verdict{SPF: spf.Evaluation{Result: spf.Fail}, remote: netip.MustParseAddr("192.0.2.9")}, Policy{SPF: Enforce}, "reject would=reject 550 5.7.23 none"},
+		{"spf-forwarder", Verdict{SPF: spf.Evaluation{Result: spf.Fail}, remote: netip.MustParseAddr("192.0.2.9")}, Policy{SPF: Enforce, Trust: Trust{Forwarders: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}}, "accept would=accept 0  none"},
 		{"list", Verdict{DMARC: reject, DKIM: []dkim.Verification{{Result: dkim.Pass, Domain: "list.example"}}}, Policy{DMARC: Enforce, Trust: Trust{Lists: []domain.Name{"list.example"}}}, "accept would=accept 0  none mailing_list: list list.example is authenticated"},
 		{"list-fails", Verdict{DMARC: reject, DKIM: []dkim.Verification{{Result: dkim.Fail, Domain: "list.example"}}}, Policy{DMARC: Enforce, Trust: Trust{Lists: []domain.Name{"list.example"}}}, "reject would=reject 550 5.7.26 reject"},
 	} {

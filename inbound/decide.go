@@ -85,7 +85,7 @@ func outcome(v *Verdict, p Policy, o *dmarc.Override) Decision {
 			Text: "the message cannot be checked now, try again later",
 		}
 	}
-	if p.SPF == Enforce {
+	if p.SPF == Enforce && !p.Trust.forwards(v) { // whose own address no sender's SPF has
 		switch v.SPF.Result {
 		case spf.Fail:
 			return refuse(550, "5.7.23", spfText(v)) // RFC 7372, Section 3.2

@@ -41,15 +41,18 @@ func (t Trust) override(v *Verdict) *dmarc.Override {
 	if list := t.list(v); list != "" {
 		return &dmarc.Override{Type: dmarc.MailingList, Comment: "list " + string(list) + " is authenticated"}
 	}
-	for _, p := range t.Forwarders {
-		if p.Contains(v.remote.Unmap()) {
-			return &dmarc.Override{Type: dmarc.TrustedForwarder, Comment: "client is in " + p.String()}
-		}
+	if t.forwards(v) {
+		return &dmarc.Override{Type: dmarc.TrustedForwarder, Comment: "client is " + v.remote.Unmap().String()}
 	}
 	if slices.Contains(t.Authors, from) {
 		return &dmarc.Override{Type: dmarc.LocalPolicy, Comment: string(from) + " is exempt"}
 	}
 	return nil
+}
+
+// forwards reports whether the client forwards mail unchanged.
+func (t Trust) forwards(v *Verdict) bool {
+	return slices.ContainsFunc(t.Forwarders, func(p netip.Prefix) bool { return p.Contains(v.remote.Unmap()) })
 }
 
 // sealedPass returns the set in which a trusted sealer reports dmarc=pass for

@@ -72,7 +72,7 @@ type Policy struct {
 type Trust struct {
 	Sealers    []Name         `toml:"sealers" doc:"domains whose ARC seals are believed"`
 	Lists      []Name         `toml:"lists" doc:"domains of mailing lists, when SPF or DKIM passes for them"`
-	Forwarders []netip.Prefix `toml:"forwarders" doc:"addresses of hosts that forward mail unchanged"`
+	Forwarders []netip.Prefix `toml:"forwarders" doc:"addresses of hosts that forward mail unchanged: neither SPF nor DMARC is held against it"`
 	Authors    []Name         `toml:"authors" doc:"author domains that are exempt from DMARC"`
 }
 

@@ -20,11 +20,11 @@ type filter struct {
 func (f *filter) Begin(ctx context.Context, m *milter.Message) (milter.Transaction, *milter.Answer) {
 	s := f.state()
 	switch client := m.Client.Addr; {
-	case m.AuthUser() != "":
-		return f.beginOurs(ctx, s, m)
-	case s.relays(client): // before our own networks, which may be wider
+	case s.relays(client):
+		// Before our own networks, which may be wider, and before users: a gateway that
+		// logs in hands over what strangers wrote all the same.
 		return f.beginCheck(ctx, s, m, behindRelay(s, m))
-	case s.trusts(client):
+	case m.AuthUser() != "", s.trusts(client):
 		return f.beginOurs(ctx, s, m)
 	}
 	return f.beginCheck(ctx, s, m, envelope(m))

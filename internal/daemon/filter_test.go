@@ -135,6 +135,25 @@ func TestFilter(t *testing.T) {
 			milter.Answer{Insert: []byte("Authentication-Results: mx.example.org;\r\n\tspf=temperror")},
 		},
 		{
+			// A gateway that logs in hands over what strangers wrote all the same.
+			"relay-logs-in", enforce, "10.0.0.1", "gateway", "Received: from x (x [203.0.113.9]) by gw.example.org\r\nFrom: boss@bank.example\r\n\r\nhello\r\n",
+			milter.Answer{Action: milter.Reject, Code: 550, Enhanced: "5.7.26"},
+		},
+		{
+			// A list wrote its own address into From; what came in was another's.
+			"list-rewrote-author", enforce, "127.0.0.1", "", "Authentication-Results: mx.example.org; dmarc=pass header.from=bank.example\r\nFrom: list@example.org\r\n\r\nhello\r\n",
+			milter.Answer{Insert: []byte("DKIM-Signature: v=1; a=ed25519-sha256;")},
+		},
+		{
+			// Of two judgements one was on our own domain.
+			"list-twice", enforce, "127.0.0.1", "", "Authentication-Results: mx.example.org; dmarc=pass header.from=bank.example\r\nAuthentication-Results: mx.example.org; dmarc=fail header.from=sub.example.org\r\nFrom: list@example.org\r\n\r\nhello\r\n",
+			milter.Answer{},
+		},
+		{
+			"list-no-author-known", enforce, "127.0.0.1", "", "Authentication-Results: mx.example.org; spf=pass smtp.mailfrom=a@bank.example\r\nFrom: list@example.org\r\n\r\nhello\r\n",
+			milter.Answer{},
+		},
+		{
 			"relay-genuine", enforce, "10.0.0.1", "", "Received: from out.bank.example (out.bank.example [192.0.2.1]) by gw.example.org\r\nFrom: boss@bank.example\r\n\r\nhello\r\n",
 			milter.Answer{Insert: []byte("Authentication-Results: mx.example.org;\r\n\tspf=pass")},
 		},

@@ -7,6 +7,7 @@ import (
 	"github.com/waxseal/waxseal/arc"
 	"github.com/waxseal/waxseal/authres"
 	"github.com/waxseal/waxseal/dkim"
+	"github.com/waxseal/waxseal/domain"
 	"github.com/waxseal/waxseal/internal/ascii"
 	"github.com/waxseal/waxseal/internal/metrics"
 	"github.com/waxseal/waxseal/internal/milter"
@@ -60,7 +61,7 @@ func (f *filter) beginOurs(ctx context.Context, s *state, m *milter.Message) (mi
 func (t *ours) begin() (err error) {
 	h := t.m.Header
 	// Our name under what has come from outside would make a forgery genuine.
-	if signer := t.state.ring.ForAuthor(h.Author()); signer != nil && !t.fromOutside() {
+	if signer := t.state.ring.ForAuthor(h.Author()); signer != nil && (!t.fromOutside() || t.rewritten()) {
 		if t.signing, err = signer.Begin(h, &t.body); err != nil {
 			return err
 		}
@@ -80,6 +81,35 @@ func (t *ours) begin() (err error) {
 // results out, somebody has sealed it.
 func (t *ours) fromOutside() bool {
 	return len(t.judged) > 0 || t.m.AuthUser() == "" && t.m.Header.Count("ARC-Seal") > 0
+}
+
+// rewritten reports whether a list has put a domain of ours into From since: what we
+// judged was all written under domains that are not ours, so nobody has forged this
+// one. Lists do that for authors whose DMARC policy would have their mail refused.
+func (t *ours) rewritten() bool {
+	for _, f := range t.judged {
+		from, ok := judgedAuthor(f)
+		if !ok || t.state.ring.For(from) != nil {
+			return false
+		}
+	}
+	return len(t.judged) > 0
+}
+
+// judgedAuthor returns the author domain for which a field of ours has a DMARC result.
+func judgedAuthor(f *authres.Field) (domain.Name, bool) {
+	for _, r := range f.Results {
+		if !ascii.EqualFold(r.Method, "dmarc") {
+			continue
+		}
+		for _, p := range r.Props {
+			if ascii.EqualFold(p.Type, "header") && ascii.EqualFold(p.Name, "from") {
+				d, err := domain.Parse(p.Value)
+				return d, err == nil
+			}
+		}
+	}
+	return "", false
 }
 
 func (t *ours) why() string {

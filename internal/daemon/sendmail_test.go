@@ -233,7 +233,8 @@ func TestMailServers(t *testing.T) {
 }
 
 // TestUnknownClients holds what a client is whose address the mail server does not
-// tell, such as the one behind sendmail -bs: nobody that we sign for.
+// tell, such as the one behind sendmail -bs: nobody that we sign for, and nobody whom
+// SPF could refuse.
 func TestUnknownClients(t *testing.T) {
 	s, bank := mtaSite(t, "[policy]\nmode = \"enforce\"\n")
 	addrs, stop := start(t, s.daemon())
@@ -245,8 +246,12 @@ func TestUnknownClients(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			got := converse(t, addrs[0], sendmail8, packets("DCj|mx.example.org|{client_addr}|0|{client_port}|0|", row.connect, "DH", "Hlocalhost|",
 				"DMi|Q1|", "M<ann@example.org>|", "R<joe@bank.example>|", "LFrom| ann@example.org|", "N", "E",
-				"DMi|Q2|", "M<joe@bank.example>|", "R<ann@example.org>|", bank, "N", "Bhello\r\n", "E"))
-			want := []string{"i0 Authentication-Results  mx.example.org;", "a", "i0 Authentication-Results  mx.example.org;", "a"}
+				"DMi|Q2|", "M<joe@bank.example>|", "R<ann@example.org>|", bank, "N", "Bhello\r\n", "E",
+				"DMi|Q3|", "M<joe@bank.example>|", "R<ann@example.org>|", "LFrom| joe@bank.example|", "N", "E"))
+			want := []string{
+				"i0 Authentication-Results  mx.example.org;", "a", "i0 Authentication-Results  mx.example.org;", "a",
+				"y451 4.7.26 DMARC of bank.example cannot be evaluated now",
+			}
 			if diff := cmp.Diff(got, want); diff != "" {
 				t.Error(diff)
 			}

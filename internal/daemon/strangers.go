@@ -35,7 +35,11 @@ type check struct {
 
 // envelope is what the mail server says of a message.
 func envelope(m *milter.Message) inbound.Envelope {
-	return inbound.Envelope{RemoteAddr: m.Client.Addr, Helo: m.Client.Helo, MailFrom: m.From, RcptTo: m.To}
+	env := inbound.Envelope{RemoteAddr: m.Client.Addr, Helo: m.Client.Helo, MailFrom: m.From, RcptTo: m.To}
+	if !env.RemoteAddr.IsValid() {
+		env.Unknown = "the mail server does not tell the client's address"
+	}
+	return env
 }
 
 // behindRelay is what the relay that handed a message to us says of where it had it
