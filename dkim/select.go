@@ -45,6 +45,32 @@ func choose(ready []check, h *message.Header, limit int) []check {
 	return out
 }
 
+// thinAt is how many signatures are held before those that choose can no longer take
+// are let go, so that a message of nothing else costs no memory for each.
+const thinAt = 200
+
+// thin lets go what choose cannot take, whatever signatures are found below: it takes
+// at most limit from either end of a class.
+func thin(ready []check, authors []domain.Name, limit int) []check {
+	var total, seen [2]int
+	class := make([]uint8, len(ready))
+	for i := range ready {
+		if related(ready[i].sig.Domain, authors) {
+			class[i] = 1
+		}
+		total[class[i]]++
+	}
+	kept := ready[:0]
+	for i, c := range class {
+		if n := seen[c]; n < limit || n >= total[c]-limit {
+			kept = append(kept, ready[i])
+		}
+		seen[c]++
+	}
+	clear(ready[len(kept):])
+	return kept
+}
+
 func related(d domain.Name, authors []domain.Name) bool {
 	for _, a := range authors {
 		if d.IsSubdomainOf(a) || a.IsSubdomainOf(d) {

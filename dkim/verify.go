@@ -64,9 +64,10 @@ type check struct {
 // with b the hashes that they need. The body is then to be written to b and b to
 // be closed; h is needed no more when Begin returns.
 func (v *Verifier) Begin(ctx context.Context, h *message.Header, b *Body) *Pending {
-	p := &Pending{keys: v.Keys, body: b, out: []Verification{}} // in JSON never null
+	p := &Pending{keys: v.Keys, body: b, out: make([]Verification, 0, h.Count("DKIM-Signature"))} // in JSON never null
 	now := v.now().Unix()
 	var ready []check
+	var authors []domain.Name
 	for i := range h.Fields {
 		if !h.Fields[i].Is("DKIM-Signature") {
 			continue
@@ -79,6 +80,12 @@ func (v *Verifier) Begin(ctx context.Context, h *message.Header, b *Body) *Pendi
 		if out.Result == "" {
 			ready = append(ready, check{at: len(p.out), sig: sig})
 			out.Result, out.Reason = Neutral, overLimit
+			if len(ready) == thinAt {
+				if authors == nil {
+					authors = append([]domain.Name{}, fromDomains(h)...) // not nil: it is looked for once
+				}
+				ready = thin(ready, authors, MaxSignatures)
+			}
 		}
 		p.out = append(p.out, out)
 	}
