@@ -142,7 +142,7 @@ func (t *Tracker) Observe(now time.Time, reply *resolver.Reply) (*Tracker, error
 	o := &observation{checker: checker{now: now, budget: &b}, set: set, zone: zone}
 	o.selfSign = o.revoked()
 	f = o.prove(anchors.zones[zone])
-	if f != nil && len(o.selfSign) == 0 {
+	if f != nil && !t.revokedBy(o) {
 		return t.Failed(now), fmt.Errorf("dnssec: keys of %s: %s", t.Zone, f.text)
 	}
 	return t.after(o), nil
@@ -158,33 +158,6 @@ func (o *observation) prove(ds []*dns.DS) *fault {
 	_, _, f = v.acceptKeys(&o.checker, usable, o.set, true)
 	o.proven = f == nil
 	return f
-}
-
-// revoked returns the keys with the REVOKE flag that signed the set themselves
-// (RFC 5011, Section 2.1).
-func (o *observation) revoked() map[string]bool {
-	out := make(map[string]bool)
-	for _, rr := range o.set.rrs {
-		k, ok := rr.(*dns.DNSKEY)
-		if !ok || k.Flags&dns.REVOKE == 0 || k.Flags&dns.ZONE == 0 || k.Protocol != 3 || len(out) == maxKeysPerTag {
-			continue
-		}
-		own := &keySet{zone: o.zone, keys: []key{{tag: k.KeyTag(), alg: k.Algorithm, public: parsePublic(k), rr: k}}}
-		if _, f := o.verify(o.set, own); f == nil {
-			out[plainKey(k)] = true
-		}
-	}
-	return out
-}
-
-// plainKey writes a key as it was before it was revoked: the flag changes the
-// tag but not the key.
-func plainKey(k *dns.DNSKEY) string {
-	c := dns.Copy(k).(*dns.DNSKEY)
-	c.Flags &^= dns.REVOKE
-	c.Hdr.Ttl = 0
-	c.Hdr.Name = dns.CanonicalName(c.Hdr.Name)
-	return c.String()
 }
 
 // after applies the transitions of RFC 5011, Section 4.1.
@@ -216,12 +189,7 @@ func (t *Tracker) after(o *observation) *Tracker {
 func (t *Tracker) meet(o *observation, line string, k *dns.DNSKEY) {
 	plain := dns.Copy(k).(*dns.DNSKEY)
 	plain.Flags &^= dns.REVOKE
-	// There may be a digest of each type for one key.
-	names := func(d string) bool {
-		rr, err := dns.NewRR(d)
-		ds, ok := rr.(*dns.DS)
-		return err == nil && ok && dsMatches(o.zone, ds, plain)
-	}
+	names := o.names(plain)
 	configured := slices.ContainsFunc(t.DS, names)
 	revoked := o.selfSign[line]
 	switch {
@@ -265,8 +233,12 @@ func (o *observation) step(k TrackedKey, shown *dns.DNSKEY) (TrackedKey, bool) {
 	return k, true
 }
 
-// nextQuery follows RFC 5011, Section 2.3.
+// nextQuery follows RFC 5011, Section 2.3. A set that only a revocation speaks for may
+// have been made up around it, with times that keep us from asking.
 func (o *observation) nextQuery() time.Time {
+	if !o.proven {
+		return o.now.Add(minRefresh)
+	}
 	wait := min(maxRefresh, seconds(o.set.ttl())/2)
 	for _, sig := range o.set.sigs {
 		if left := o.date(sig.Expiration).Sub(o.now); left > 0 {

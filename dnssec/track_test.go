@@ -140,6 +140,52 @@ func TestTrackLastKey(t *testing.T) {
 	}
 }
 
+// TestTrackForeignRevocation: a key that is nobody's anchor can revoke itself as often
+// as it likes. A forger must not put off the next question with it, nor pass for an
+// answer.
+func TestTrackForeignRevocation(t *testing.T) {
+	old := newKey(t, ".", dns.ECDSAP256SHA256, zonesign.KSK, "old")
+	foreign := newKey(t, ".", dns.ECDSAP256SHA256, zonesign.Revoked, "foreign")
+	revoked, err := zonesign.KeyFrom(".", dns.ECDSAP256SHA256, zonesign.Revoked, old.Signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	anchors, _ := ParseAnchors(strings.NewReader(old.DS(dns.SHA256).String()))
+	configured, err := NewTracker(".", anchors)
+	if err != nil {
+		t.Fatal(err)
+	}
+	followed := &Tracker{Zone: ".", Keys: []TrackedKey{{Key: plainKey(old.DNSKEY), State: Valid}}}
+	done := &Tracker{Zone: ".", Keys: []TrackedKey{{Key: plainKey(old.DNSKEY), State: Revoked, Until: testExpiry}}}
+	for _, row := range []struct {
+		name    string
+		tracker *Tracker
+		key     *zonesign.Key
+		fails   bool
+	}{
+		{"foreign-configured", configured, foreign, true},
+		{"foreign-followed", followed, foreign, true},
+		{"own-configured", configured, revoked, false},
+		{"own-followed", followed, revoked, false},
+		{"own-again", done, revoked, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			z := zonesign.MustSign(zonesign.Zone{Origin: ".", Keys: []*zonesign.Key{row.key}, Inception: testBegin, Expiration: testNow.Add(60 * 24 * time.Hour)})
+			reply := &resolver.Reply{Msg: z.Answer(".", dns.TypeDNSKEY)}
+			for _, rr := range reply.Msg.Answer {
+				rr.Header().Ttl = 30 * 24 * 3600
+			}
+			next, err := row.tracker.Observe(testNow, reply)
+			if (err != nil) != row.fails {
+				t.Errorf("got %v, want an error %t", err, row.fails)
+			}
+			if got := next.NextQuery.Sub(testNow); got != minRefresh {
+				t.Errorf("asks again after %s, want %s", got, minRefresh)
+			}
+		})
+	}
+}
+
 // TestTrackTrust: an anchor that is configured later is trusted at once, unless its
 // key has been revoked.
 func TestTrackTrust(t *testing.T) {
