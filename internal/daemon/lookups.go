@@ -79,7 +79,7 @@ func newSource(c config.DNS) (resolver.Source, error) {
 		if client.Servers, err = upstream.ParseServers(c.Servers); err != nil {
 			return nil, fmt.Errorf("dns.servers: %w", err)
 		}
-	} else if client.Servers, err = read("/etc/resolv.conf", upstream.ParseResolvConf); err != nil {
+	} else if client.Servers, err = read(resolvConf, upstream.ParseResolvConf); err != nil {
 		return nil, fmt.Errorf("%w; name a server in dns.servers", err)
 	}
 	return client, nil

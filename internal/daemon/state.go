@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"net/netip"
 	"reflect"
@@ -34,6 +35,9 @@ type state struct {
 	sts      *mtasts.Cache
 	planner  *outbound.Planner
 	site     *policyhost.Site
+	// What the files had that resolver and planner were made from: the names of files
+	// stay when their content changes.
+	dnsFiles, caFile [sha256.Size]byte
 }
 
 // newState builds a state, all that the configuration names being read. What old
@@ -52,13 +56,14 @@ func newState(c *config.Config, old *state, credentials string, store mtasts.Sto
 		return nil, err
 	}
 	s.policy = policyOf(c)
-	known := old != nil && reflect.DeepEqual(old.config.DNS, c.DNS)
+	s.dnsFiles, s.caFile = fingerprint(dnsFiles(c.DNS)...), fingerprint(c.TLSPolicy.CA)
+	known := old != nil && reflect.DeepEqual(old.config.DNS, c.DNS) && old.dnsFiles == s.dnsFiles
 	if known {
 		s.resolver, s.anchored = old.resolver, old.anchored
 	} else if s.resolver, s.anchored, err = newResolver(c); err != nil {
 		return nil, err
 	}
-	if known && old.config.TLSPolicy.CA == c.TLSPolicy.CA && old.config.TLSPolicy.AllowPrivate == c.TLSPolicy.AllowPrivate {
+	if known && old.caFile == s.caFile && old.config.TLSPolicy.CA == c.TLSPolicy.CA && old.config.TLSPolicy.AllowPrivate == c.TLSPolicy.AllowPrivate {
 		s.sts, s.planner = old.sts, old.planner
 	} else {
 		roots, err := policyRoots(c.TLSPolicy.CA)

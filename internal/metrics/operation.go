@@ -69,7 +69,7 @@ func newSampler(d *definer, sample func() Sample) {
 	desc("gauge", "waxseal_cache_entries", "Entries of the caches: answers of DNS, parsed records, and domains of which the MTA-STS policy, or that there is none, is held in memory.",
 		Label{"cache", []string{"dns", "dkim_keys", "spf_records", "dmarc_records", "mta_sts"}})
 	desc("gauge", "waxseal_dns_cache_bytes", "Estimated memory of the answers of DNS.")
-	desc("counter", "waxseal_dns_cache_hits_total", "Lookups that the cache answered. With another [dns] in the configuration the cache begins anew, and these three from 0.")
+	desc("counter", "waxseal_dns_cache_hits_total", "Lookups that the cache answered. With another [dns] in the configuration, or other files that it names, the cache begins anew, and these three from 0.")
 	desc("counter", "waxseal_dns_cache_misses_total", "Lookups that had to ask, or to wait for one that did.")
 	desc("counter", "waxseal_dns_cache_evictions_total", "Answers forgotten before they expired, for want of room.")
 	d.registry.MustRegister(s)
