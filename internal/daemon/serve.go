@@ -32,15 +32,15 @@ func (d *Daemon) serve(ctx context.Context, servers []server) error {
 			}
 		})
 	}
-	first.Go(func() {
-		<-ctx.Done()
-		d.stopping()
-	})
 	first.Go(func() { d.refresh(ctx) })
 	first.Go(func() { d.watch(ctx) })
 	first.Go(func() { d.follow(ctx) })
-	last.Go(func() { d.tell(d.Notify.Watch(late, d.alive)) })
+	last.Go(func() { d.Notify.Watch(late, d.alive, d.tell) })
 	d.tell(d.Notify.Ready(d.status()))
+	first.Go(func() { // only now: that we are ready must not be the last word of one that stops
+		<-ctx.Done()
+		d.stopping()
+	})
 	if d.Ready != nil {
 		d.Ready(addrs)
 	}

@@ -14,6 +14,10 @@ import (
 	"time"
 )
 
+// notifyTime is how long a manager may leave what it is told unread, whose room for it
+// is full: the work must not wait for it, least of all its end.
+const notifyTime = 2 * time.Second
+
 // Notifier tells the service manager how the service is. A nil Notifier tells
 // nobody. It may be used by several goroutines.
 type Notifier struct {
@@ -65,21 +69,23 @@ func (n *Notifier) Stopping(status string) error { return n.send("STOPPING=1", s
 
 // Watch says until ctx ends that the process is alive, twice as often as the
 // watchdog asks for; without a watchdog it returns at once. Before each time it calls
-// alive, which must return for the process to count as alive.
-func (n *Notifier) Watch(ctx context.Context, alive func()) error {
+// alive, which must return for the process to count as alive. What could not be said
+// goes to failed, and is said again the next time: a watchdog that hears nothing ends
+// the process.
+func (n *Notifier) Watch(ctx context.Context, alive func(), failed func(error)) {
 	if n == nil || n.watchdog == 0 {
-		return nil
+		return
 	}
 	tick := time.NewTicker(n.watchdog / 2)
 	defer tick.Stop()
 	for {
 		alive()
 		if err := n.send("WATCHDOG=1"); err != nil {
-			return err
+			failed(err)
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-tick.C:
 		}
 	}
@@ -97,6 +103,7 @@ func (n *Notifier) send(lines ...string) error {
 		return fmt.Errorf("systemd: %w", err)
 	}
 	defer conn.Close()
+	_ = conn.SetWriteDeadline(time.Now().Add(notifyTime))
 	if _, err := conn.Write([]byte(strings.Join(lines, "\n"))); err != nil {
 		return fmt.Errorf("systemd: %w", err)
 	}

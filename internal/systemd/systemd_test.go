@@ -97,21 +97,65 @@ func TestWatchdog(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error)
-	asked := 0
-	go func() { ended <- n.Watch(ctx, func() { asked++ }) }()
+	ended := make(chan int)
+	go func() {
+		asked := 0
+		n.Watch(ctx, func() { asked++ }, func(err error) { t.Error(err) })
+		ended <- asked
+	}()
 	for range 3 {
 		if got := hear(); got != "WATCHDOG=1" {
 			t.Errorf("got %q", got)
 		}
 	}
 	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
-	if asked < 3 {
+	if asked := <-ended; asked < 3 {
 		t.Errorf("asked %d times whether all is well", asked)
 	}
+}
+
+// TestWatchdogDeaf: a manager that could not be told once, as while it is started anew
+// itself, must hear the next time, or it ends a process that is well.
+func TestWatchdogDeaf(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "notify")
+	n := &Notifier{addr: &net.UnixAddr{Name: socket, Net: "unixgram"}, watchdog: 2 * time.Millisecond}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended, failed := make(chan bool), make(chan error, 1000)
+	go func() {
+		defer close(ended)
+		n.Watch(ctx, func() {}, func(err error) {
+			select {
+			case failed <- err:
+			default:
+			}
+		})
+	}()
+	if err := <-failed; err == nil {
+		t.Error("got no error from a socket that is not there")
+	}
+	if got := manager(t, socket)(); got != "WATCHDOG=1" {
+		t.Errorf("got %q", got)
+	}
+	cancel()
+	<-ended
+}
+
+// TestNotifyFull: a manager that does not read holds nobody up for long.
+func TestNotifyFull(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "notify")
+	manager(t, socket)
+	n := &Notifier{addr: &net.UnixAddr{Name: socket, Net: "unixgram"}}
+	for range 100_000 {
+		err := n.Stopping("")
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Error("the socket is never full")
 }
 
 // TestNobody holds that an environment without a manager is no error and that a
@@ -138,8 +182,11 @@ func TestNobody(t *testing.T) {
 			if (err == nil) != row.ok || (n != nil) != row.tells || n != nil && (n.watchdog != 0) != row.watches {
 				t.Errorf("got %+v, %v", n, err)
 			}
-			if n == nil && (n.Ready("") != nil || n.Reloading() != nil || n.Stopping("") != nil || n.Watch(t.Context(), nil) != nil) {
+			if n == nil && (n.Ready("") != nil || n.Reloading() != nil || n.Stopping("") != nil) {
 				t.Error("told somebody")
+			}
+			if n == nil {
+				n.Watch(t.Context(), nil, nil)
 			}
 		})
 	}
