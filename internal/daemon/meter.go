@@ -82,22 +82,34 @@ func (d *Daemon) count(server metrics.Server, reason string, full bool) {
 
 // Reload reads the configuration again, and logs and tells what came of it. With an
 // error nothing changes; messages under way keep the configuration that they began
-// with. What is listened on and the state directory cannot change.
+// with. What is listened on and the state directory cannot change. It is not for two
+// callers at a time.
 func (d *Daemon) Reload() error {
-	if d.state.Load() == nil {
+	switch {
+	case d.state.Load() == nil:
 		return errors.New("daemon: not running")
+	case d.health.draining.Load(): // the service manager must not hear that it serves again
+		return d.unchanged(errors.New("daemon: stopping"))
 	}
 	d.tell(d.Notify.Reloading())
 	err := d.reload()
 	d.meter.Reloaded(time.Now(), err)
+	status := d.status()
 	if err != nil {
-		d.Log.Error("configuration not reloaded, the old one stays in force", "error", err.Error())
-		d.tell(d.Notify.Ready("the configuration was not reloaded, the old one stays in force: " + err.Error()))
-		return err
+		status = "the configuration was not reloaded, the old one stays in force: " + d.unchanged(err).Error()
+	} else {
+		d.Log.Info("configuration reloaded")
 	}
-	d.Log.Info("configuration reloaded")
-	d.tell(d.Notify.Ready(d.status()))
-	return nil
+	if !d.health.draining.Load() {
+		d.tell(d.Notify.Ready(status))
+	}
+	return err
+}
+
+// unchanged logs why a configuration was not taken over.
+func (d *Daemon) unchanged(err error) error {
+	d.Log.Error("configuration not reloaded, the old one stays in force", "error", err.Error())
+	return err
 }
 
 // Abandon logs that the daemon ends while messages are under way; whoever calls it ends

@@ -153,9 +153,10 @@ func TestNotify(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := newSite(t, "")
+	s.replace("[milter]\n", "[milter]\ndrain = \"50ms\"\n")
 	d := s.daemon()
 	d.Notify = n
-	_, stop, ended := run(t, d)
+	addrs, stop, ended := run(t, d)
 	alive := false
 	expect := func(patterns ...string) {
 		t.Helper()
@@ -186,9 +187,21 @@ func TestNotify(t *testing.T) {
 		t.Error("a broken configuration is taken over")
 	}
 	expect(`RELOADING=1\nMONOTONIC_USEC=\d+`, `READY=1\nSTATUS=the configuration was not reloaded, the old one stays in force: .*`)
+	dialMTA(t, addrs[0], "203.0.113.9").begin("joe@bank.example", "From: boss@bank.example\n")
 	stop()
 	expect(`STOPPING=1\nSTATUS=stopping; messages under way may finish`)
+	s.replace("hostname = ", "hostname = \"mx.example.org\"\n")
+	if err := d.Reload(); err == nil || err.Error() != "daemon: stopping" {
+		t.Errorf("got %v from a reload while it stops", err)
+	}
 	within(t, ended)
+	_ = manager.SetReadDeadline(time.Now())
+	if n, err := manager.Read(make([]byte, 100)); err == nil {
+		if alive = n == len("WATCHDOG=1"); !alive {
+			t.Errorf("%d bytes were said after STOPPING", n)
+		}
+	}
+	_ = manager.SetReadDeadline(time.Now().Add(20 * time.Second))
 	if !alive {
 		n, err := manager.Read(make([]byte, 100))
 		if err != nil || n != len("WATCHDOG=1") {
