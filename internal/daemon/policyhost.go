@@ -133,8 +133,11 @@ func (h *hosting) serveChallenges(ctx context.Context, l net.Listener) error {
 	return h.server.ACME.ServeChallenges(ctx, l)
 }
 
-// changed takes over another state.
+// changed takes over another state. It waits for no DNS, as follow may do just now: an
+// operator who reloads has certificates in mind.
 func (h *hosting) changed() {
+	h.server.Changed()
+	h.announce()
 	select {
 	case h.reloaded <- struct{}{}:
 	default: // one is waiting, and will see this state too
@@ -157,8 +160,6 @@ func (h *hosting) follow(ctx context.Context, addr net.Addr) {
 		case <-ctx.Done():
 			return
 		case <-h.reloaded:
-			h.server.Changed()
-			h.announce()
 		case <-tick.C:
 		}
 	}
@@ -179,7 +180,7 @@ func (h *hosting) inspect(ctx context.Context) {
 		one, cancel := context.WithTimeout(ctx, inspectTime)
 		problems := policyhost.Inspect(one, s.resolver.Resolver, p)
 		cancel()
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || h.daemon.state.Load() != s { // of others it will be told soon
 			return
 		}
 		for _, problem := range problems {

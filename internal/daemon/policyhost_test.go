@@ -178,6 +178,34 @@ func fetch(t *testing.T, d *Daemon, at net.Addr, roots *x509.CertPool, domain st
 	return p, err
 }
 
+// TestPolicyHostSilentDNS: a reload does not wait for the lookups about what was served
+// before, which take a minute where DNS is silent.
+func TestPolicyHostSilentDNS(t *testing.T) {
+	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	s, _ := newHostingSite(t)
+	s.replace("zones = [\""+s.dir+"/zone\"]", "servers = [\""+silent.LocalAddr().String()+"\"]")
+	d := s.daemon()
+	log := new(lines)
+	d.Log = slog.New(slog.NewJSONHandler(log, nil))
+	_, stop := start(t, d)
+	defer stop()
+	if n, _, err := silent.ReadFrom(make([]byte, 512)); err != nil || n == 0 {
+		t.Fatal(err)
+	}
+	s.certify("mta-sts.bank.example", "mta-sts.mild.example", "mta-sts.new.example")
+	s.write("waxseal.toml", s.text()+"[[mta_sts.policy]]\ndomain = \"new.example\"\nmx = [\"mx.new.example\"]\n")
+	if err := d.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	if all := strings.Join(log.all(), ""); !strings.Contains(all, `"msg":"MTA-STS policy","domain":"new.example"`) {
+		t.Errorf("the reload is over, and the log has no line for the new policy:\n%s", all)
+	}
+}
+
 // TestPolicyHost serves policies, tells what to publish and what DNS has instead, and
 // takes over other policies and certificates.
 func TestPolicyHost(t *testing.T) {
