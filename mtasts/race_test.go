@@ -3,7 +3,10 @@ package mtasts_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -87,6 +90,46 @@ func (s *lateStore) Load(ctx context.Context, domain string) (*mtasts.Entry, err
 		f()
 	}
 	return e, err
+}
+
+// TestRefreshSlowHosts: who runs many policy hosts that are slow must not keep the
+// policies of others from being renewed. Here no fetch ends before all have begun.
+func TestRefreshSlowHosts(t *testing.T) {
+	const domains = 20
+	b := newBed(t)
+	var text strings.Builder
+	for i := range domains {
+		domain := fmt.Sprintf("d%d.example", i)
+		fmt.Fprintf(&text, "_mta-sts.%s. TXT \"v=STSv1; id=1;\"\nmta-sts.%s. A 127.0.0.1\n", domain, domain)
+		e := &mtasts.Entry{Domain: domain, ID: "1", Expires: b.now.Add(time.Hour), Used: b.now, Refresh: b.now.Add(-time.Minute)}
+		if err := b.store.Save(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.zone.set(text.String())
+	var begun sync.WaitGroup
+	begun.Add(domains)
+	b.cache.Fetcher.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		begun.Done()
+		begun.Wait()
+		return nil, errors.New("slow")
+	}
+	ended := make(chan int)
+	go func() {
+		out, err := b.cache.Refresh(t.Context(), b.store, domains)
+		if err != nil {
+			t.Error(err)
+		}
+		ended <- len(out)
+	}()
+	select {
+	case n := <-ended:
+		if n != domains {
+			t.Errorf("%d were dealt with, want %d", n, domains)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("one host waits for another")
+	}
 }
 
 // mined is a resolver that panics at a question.

@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"time"
+
+	"github.com/waxseal/waxseal/internal/panics"
+	"golang.org/x/sync/errgroup"
 )
 
 // When policies are fetched again without being asked for (RFC 8461, Section 10.2
@@ -16,6 +20,10 @@ const (
 	UsedWithin = 30 * 24 * time.Hour
 	// retryEvery is how soon after a failure the next try comes.
 	retryEvery = time.Hour
+	// refreshAtOnce is how many policies are fetched side by side: hosts that take all
+	// of FetchTimeout, which anybody can run, must not keep those of others from being
+	// renewed until they expire.
+	refreshAtOnce = 32
 )
 
 // RefreshAfter returns how long after its fetch a policy is fetched again: a random
@@ -56,33 +64,51 @@ type Refreshed struct {
 	Downgrade Mode `json:"downgrade,omitempty"`
 }
 
-// Refresh deals with at most limit entries of the index that are due. It is to be
-// called every few minutes. The error is the index's or the store's.
+// Refresh deals with at most limit entries of the index that are due, several at a
+// time. It is to be called every few minutes. The error is the index's or the store's:
+// after one, no further entry is begun.
 func (c *Cache) Refresh(ctx context.Context, index Index, limit int) ([]Refreshed, error) {
 	now := c.now()
 	due, failed := index.Due(ctx, now, limit)
+	all, errs := make([]*Refreshed, len(due)), make([]error, len(due))
+	caught := make([]*panics.Panic, len(due))
+	var stop atomic.Bool
+	var work errgroup.Group
+	work.SetLimit(refreshAtOnce)
+	for i, e := range due {
+		work.Go(func() error {
+			defer panics.Catch(&caught[i])
+			if stop.Load() || ctx.Err() != nil {
+				return nil
+			}
+			all[i] = &Refreshed{Domain: e.Domain, Action: Decide(e, now)}
+			if errs[i] = c.act(ctx, index, e, all[i]); errs[i] != nil {
+				stop.Store(true)
+			}
+			return nil
+		})
+	}
+	_ = work.Wait()
 	var out []Refreshed
-	for _, e := range due {
-		if ctx.Err() != nil {
-			break
-		}
-		r := Refreshed{Domain: e.Domain, Action: Decide(e, now)}
-		var err error
-		switch r.Action {
-		case Delete:
-			c.Forget(e.Domain)
-			err = index.Delete(ctx, e.Domain)
-		case Keep:
-			err = c.postpone(ctx, e, e.Expires)
-		default:
-			err = c.refresh(ctx, e, &r)
-		}
-		out = append(out, r)
-		if err != nil {
-			return out, errors.Join(failed, err)
+	for i, r := range all {
+		caught[i].Throw()
+		if r != nil {
+			out = append(out, *r)
 		}
 	}
-	return out, failed
+	return out, errors.Join(append([]error{failed}, errs...)...)
+}
+
+// act does what was decided about an entry.
+func (c *Cache) act(ctx context.Context, index Index, e *Entry, r *Refreshed) error {
+	switch r.Action {
+	case Delete:
+		c.Forget(e.Domain)
+		return index.Delete(ctx, e.Domain)
+	case Keep:
+		return c.postpone(ctx, e, e.Expires)
+	}
+	return c.refresh(ctx, e, r)
 }
 
 // refresh fetches the policy again, also when the id has not changed: that renews
