@@ -21,8 +21,9 @@
 // smtp_tls_dane_insecure_mx_policy says. Who demands encryption of all says so in
 // Server.Default, and then such hosts are left out or encrypted instead.
 //
-// A domain that has no hosts is not found, unless an enforced MTA-STS policy is
-// known for it: that waits, for Postfix asks where it has seen hosts.
+// A domain that has no hosts demands nothing, unless an enforced MTA-STS policy is
+// known for it, or it is not known whether there is one: that waits, for Postfix asks
+// where it has seen hosts.
 //
 // A domain with a host that would have to wait for DNS, among others that MTA-STS
 // rules for, waits as a whole: by itself Postfix would use that host.
@@ -105,12 +106,12 @@ func answer(plan *outbound.Plan, otherwise Level, tlsrpt bool) string {
 	case outbound.Defer:
 		return temp + clean(plan.Reason)
 	case outbound.Reject:
-		if enforced(plan) != nil {
+		if enforced(plan) != nil || unknown(plan) {
 			// Postfix asks because it has found a host, where we found that there is
 			// none: one of us was lied to, and by itself it would trust that host.
 			return temp + "Postfix sees MX hosts, but here: " + clean(plan.Reason)
 		}
-		return notFound // Postfix finds out the same
+		return level(otherwise)
 	}
 	sts := enforced(plan)
 	s := surveyOf(plan)
@@ -134,7 +135,14 @@ func answer(plan *outbound.Plan, otherwise Level, tlsrpt bool) string {
 		return encrypted(s, secure)
 	case s.dane+s.unauthenticated > 0 || s.waits != "":
 		return ok + string(DANE)
-	case otherwise == May || otherwise == DANE:
+	}
+	return level(otherwise)
+}
+
+// level returns the reply for a domain that demands nothing.
+func level(otherwise Level) string {
+	switch otherwise {
+	case May, Encrypt, DANE:
 		return ok + string(otherwise)
 	}
 	return notFound
@@ -159,6 +167,11 @@ func enforced(plan *outbound.Plan) *mtasts.Policy {
 		return nil
 	}
 	return plan.STS.Policy
+}
+
+// unknown reports whether nobody could find out if there is an MTA-STS policy.
+func unknown(plan *outbound.Plan) bool {
+	return plan.STS != nil && plan.STS.Policy == nil && plan.STS.Status == mtasts.TempError
 }
 
 // survey counts the hosts of a plan.
