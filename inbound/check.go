@@ -101,12 +101,6 @@ func (c *Checker) Begin(ctx context.Context, env Envelope, header *message.Heade
 	return c.begin(ctx, env, header, nil)
 }
 
-// BeginUnreadable is Begin for a header over a limit of package message: SPF is
-// evaluated, all that rests on the header is permerror.
-func (c *Checker) BeginUnreadable(ctx context.Context, env Envelope, header *message.Header, why *message.Error) *Session {
-	return c.begin(ctx, env, header, why)
-}
-
 func (c *Checker) receiver() string {
 	if c.Receiver != "" {
 		return c.Receiver
