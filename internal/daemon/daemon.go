@@ -106,7 +106,11 @@ func (d *Daemon) Run(ctx context.Context) error {
 	}
 	if c.State.Directory != "" {
 		db, err := store.Open(ctx, filepath.Join(c.State.Directory, Database))
-		if err != nil {
+		switch {
+		case err != nil && ctx.Err() != nil: // told to stop before there was anything to end
+			d.Log.Info("stopped")
+			return nil
+		case err != nil:
 			return err
 		}
 		defer db.Close()

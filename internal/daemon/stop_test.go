@@ -100,6 +100,20 @@ func TestDrainEnds(t *testing.T) {
 	within(t, ended)
 }
 
+// TestStopEarly holds that it is no failure to be told to stop while starting, which
+// takes a while where another process writes into the database.
+func TestStopEarly(t *testing.T) {
+	s := newSite(t, "")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.daemon().Run(ctx); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(s.log.String(), `"msg":"stopped"`) {
+		t.Errorf("the log says nothing:\n%s", s.log.String())
+	}
+}
+
 // TestSockets holds that listeners from the service manager take the place of the
 // configured ones, and that those that no server wants are closed.
 func TestSockets(t *testing.T) {
