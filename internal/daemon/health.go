@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -68,13 +69,17 @@ func (h *health) failures(ctx context.Context, s *state) []string {
 
 func oneLine(s string) string { return cut(strings.Join(strings.Fields(s), " ")) }
 
+// probeFile is written into the state directory and removed. Its name is always the
+// same: what a process that was killed has left goes with the next.
+const probeFile = ".ready"
+
 // writable tries to write into the state directory, for a full or read-only one is
 // only found that way.
 func writable(dir string) error {
 	if dir == "" {
 		return nil
 	}
-	f, err := os.CreateTemp(dir, ".ready-*")
+	f, err := os.OpenFile(filepath.Join(dir, probeFile), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -137,6 +138,11 @@ func TestReady(t *testing.T) {
 			dir := t.TempDir()
 			if !row.dir {
 				os.Remove(dir)
+			}
+			if row.name == "good" { // of a process that was killed
+				if err := os.WriteFile(filepath.Join(dir, probeFile), []byte("x"), 0o600); err != nil {
+					t.Fatal(err)
+				}
 			}
 			synctest.Test(t, func(t *testing.T) { // its clock waits for nobody
 				var h health
