@@ -140,7 +140,8 @@ func TestFaults(t *testing.T) {
 	for _, row := range []struct{ name, line, want string }{
 		{"handshake", "http: TLS handshake error from 192.0.2.1:1: EOF\n", "DEBUG"},
 		{"accept", "http: Accept error: too many open files; retrying in 5ms\n", "WARN"},
-		{"panic", "http: panic serving 192.0.2.1:1: oh\n", "ERROR"},
+		{"panic", "http: panic serving 192.0.2.1:1: oh " + strings.Repeat("stack ", 200) + "end\n", `ERROR`},
+		{"long", "http: TLS handshake error from 192.0.2.1:1: " + strings.Repeat("x", 70000) + "\n", "DEBUG"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			var n notes
@@ -149,6 +150,9 @@ func TestFaults(t *testing.T) {
 			}
 			if !bytes.Contains(n.text.Bytes(), []byte(`"level":"`+row.want+`"`)) {
 				t.Errorf("got %s", n.text.Bytes())
+			}
+			if whole := bytes.Contains(n.text.Bytes(), []byte("end\"")); n.text.Len() > 1000 && !whole {
+				t.Errorf("%d bytes in the log", n.text.Len())
 			}
 		})
 	}

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -249,18 +250,22 @@ func (s *Server) log() *slog.Logger {
 }
 
 // faults takes what net/http writes to its log. Any stranger can make most of it be
-// written.
+// written, and chooses some of the words.
 type faults struct{ log *slog.Logger }
+
+// maxFault bounds what a stranger can write into the log.
+const maxFault = 512
 
 // Write implements io.Writer.
 func (f faults) Write(line []byte) (int, error) {
-	level := slog.LevelDebug
+	text := string(bytes.TrimSpace(line))
 	switch {
-	case bytes.HasPrefix(line, []byte("http: panic")):
-		level = slog.LevelError
-	case bytes.HasPrefix(line, []byte("http: Accept error")):
-		level = slog.LevelWarn
+	case strings.HasPrefix(text, "http: panic"):
+		f.log.Error("MTA-STS host: panic in a request", "error", text)
+	case strings.HasPrefix(text, "http: Accept error"):
+		f.log.Warn("MTA-STS host: no connection can be taken", "error", text)
+	default:
+		f.log.Debug("MTA-STS host: connection ended", "error", text[:min(len(text), maxFault)])
 	}
-	f.log.Log(context.Background(), level, "MTA-STS host", "error", string(bytes.TrimSpace(line)))
 	return len(line), nil
 }
