@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -271,6 +272,26 @@ func TestList(t *testing.T) {
 	}
 	if len(types) > 0 {
 		t.Errorf("not in the reference: %v", types)
+	}
+}
+
+// TestRequestCodes holds that what the policy host answers, also to the conditions of a
+// request, is told apart.
+func TestRequestCodes(t *testing.T) {
+	s := New(Build{}, func() Sample { return Sample{} })
+	codes := []string{"200", "206", "304", "404", "405", "412", "416", "421"}
+	var want []string
+	for _, code := range codes {
+		status, err := strconv.Atoi(code)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.PolicyRequest(status)
+		want = append(want, `waxseal_mta_sts_requests_total{code="`+code+`"} 1`)
+	}
+	got := slices.DeleteFunc(gather(t, s), func(line string) bool { return !strings.HasPrefix(line, "waxseal_mta_sts_requests") })
+	if diff := cmp.Diff(got, want); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -14,7 +14,7 @@ func (s *Set) defineTLSPolicy(d *definer) {
 	s.policies = newTally(v, answers)
 	s.policyTime = d.histogram("waxseal_tls_policy_seconds", "Time of lookups of a TLS policy for which a plan was made.")
 
-	codes := []string{"200", "404", "405", "421"}
+	codes := []string{"200", "206", "304", "404", "405", "412", "416", "421"}
 	s.requests = newTally(d.counters("waxseal_mta_sts_requests_total", "Requests to the host of our MTA-STS policies, by the status of HTTP.", Label{"code", codes}), codes)
 	outcomes := []string{"fetched", "failed", "kept", "expired", "error"}
 	v = d.counters("waxseal_mta_sts_refreshes_total",
