@@ -71,10 +71,28 @@ func (d *disk) folder(path string, a access) (made bool, err error) {
 	if err := d.do("mkdir", path, func() error { return os.Mkdir(path, 0o700) }); err != nil {
 		return false, err
 	}
-	if err := d.give(path, path, a); err != nil {
+	if err := d.giveFolder(path, a); err != nil {
 		return true, err
 	}
 	return true, d.syncFolder(above)
+}
+
+// giveFolder is give for a folder that was just made, unless another has come to its
+// place.
+func (d *disk) giveFolder(path string, a access) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("setup: %w", err)
+	}
+	defer f.Close()
+	opened, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("setup: %w", err)
+	}
+	if there, err := os.Lstat(path); err != nil || !os.SameFile(there, opened) {
+		return fmt.Errorf("setup: %s was replaced while it was made", path)
+	}
+	return d.give(f, path, a)
 }
 
 // create makes a file. The text goes into a file of another name, which gets its own
@@ -95,7 +113,7 @@ func (d *disk) create(path string, text []byte, a access) (err error) {
 	if err := d.do("write", path, func() error { _, err := f.Write(text); return err }); err != nil {
 		return err
 	}
-	if err := d.give(f.Name(), path, a); err != nil {
+	if err := d.give(f, path, a); err != nil {
 		return err
 	}
 	if err := d.do("sync", path, f.Sync); err != nil {
@@ -110,18 +128,20 @@ func (d *disk) create(path string, text []byte, a access) (err error) {
 	return d.syncFolder(filepath.Dir(path))
 }
 
-// give sets the mode of what is at, and will be path, and hands it to the owner.
-func (d *disk) give(at, path string, a access) error {
+// give sets the mode of what is, or will be, at path, and hands it to the owner. It
+// goes by the open file: where others may write into the folder, its name can have
+// become that of something else.
+func (d *disk) give(f *os.File, path string, a access) error {
 	if d.owner != nil {
 		uid := 0
 		if a&own != 0 {
 			uid = d.owner.uid
 		}
-		if err := d.do("chown", path, func() error { return os.Chown(at, uid, d.owner.gid) }); err != nil {
+		if err := d.do("chown", path, func() error { return f.Chown(uid, d.owner.gid) }); err != nil {
 			return err
 		}
 	}
-	return d.do("chmod", path, func() error { return os.Chmod(at, fs.FileMode(a).Perm()) })
+	return d.do("chmod", path, func() error { return f.Chmod(fs.FileMode(a).Perm()) })
 }
 
 // syncFolder puts a folder's names on the disk.

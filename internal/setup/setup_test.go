@@ -242,3 +242,39 @@ func TestRace(t *testing.T) {
 		t.Errorf("got %q, %v", text, err)
 	}
 }
+
+// TestSwapped: where others may write into the folder, what was made can be replaced by
+// a link before it gets its mode. That must change nothing elsewhere.
+func TestSwapped(t *testing.T) {
+	for _, of := range []string{"file", "folder"} {
+		t.Run(of, func(t *testing.T) {
+			s := newSetup(t)
+			dir := filepath.Dir(s.Config)
+			elsewhere := filepath.Join(t.TempDir(), "elsewhere")
+			if err := os.Mkdir(elsewhere, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			s.step = func(operation, path string) error {
+				if operation != "chmod" || path == dir || of == "folder" != (path == s.State) {
+					return nil
+				}
+				made := []string{path}
+				if of == "file" {
+					var err error
+					if made, err = filepath.Glob(filepath.Join(dir, ".waxseal-*")); err != nil || len(made) != 1 {
+						t.Fatal(made, err)
+					}
+				}
+				if err := os.Remove(made[0]); err != nil {
+					t.Fatal(err)
+				}
+				return os.Symlink(elsewhere, made[0])
+			}
+			_, _ = s.Run(t.Context())
+			info, err := os.Stat(elsewhere)
+			if err != nil || info.Mode().Perm() != 0o755 {
+				t.Errorf("the mode elsewhere is now %v, %v", info.Mode(), err)
+			}
+		})
+	}
+}
