@@ -20,7 +20,10 @@ type Pair struct {
 	names []string // that it must be for
 
 	current atomic.Pointer[tls.Certificate]
-	seen    stamp // when the files were last read; Refresh alone uses it
+	// For Refresh alone: when the files were last read, and what they have that is not
+	// valid yet, nil for nothing.
+	seen  stamp
+	early *tls.Certificate
 }
 
 // stamp tells whether files have changed.
@@ -50,7 +53,8 @@ func (p *Pair) Certificate() *tls.Certificate { return p.current.Load() }
 
 // Refresh reads the files again if they have changed, and reports whether that changed
 // what is in force. What is broken, for other names, or out of its time changes
-// nothing and is an error, once: until the files change again.
+// nothing and is an error, once: until the files change again. What is not valid yet
+// comes into force when it is.
 func (p *Pair) Refresh(now time.Time) (changed bool, err error) {
 	seen, err := p.files.stamp()
 	if err != nil {
@@ -61,15 +65,18 @@ func (p *Pair) Refresh(now time.Time) (changed bool, err error) {
 		return false, err
 	}
 	if seen == p.seen {
-		return false, nil
+		return p.begun(now), nil
 	}
 	// Taken before reading: what is written meanwhile is seen the next time.
-	p.seen = seen
+	p.seen, p.early = seen, nil
 	cert, err := p.read()
 	if err != nil {
 		return false, err
 	}
 	if problem := outOfTime(cert.Leaf, now); problem != "" && outOfTime(p.Certificate().Leaf, now) == "" {
+		if now.Before(cert.Leaf.NotBefore) {
+			p.early = cert
+		}
 		return false, fmt.Errorf("%s: %s; the one before stays in force", p.files.Certificate, problem)
 	}
 	if p.Certificate().Leaf.Equal(cert.Leaf) && len(p.Certificate().Certificate) == len(cert.Certificate) {
@@ -77,6 +84,16 @@ func (p *Pair) Refresh(now time.Time) (changed bool, err error) {
 	}
 	p.current.Store(cert)
 	return true, nil
+}
+
+// begun takes over what was not valid yet, if it is now.
+func (p *Pair) begun(now time.Time) bool {
+	if p.early == nil || outOfTime(p.early.Leaf, now) != "" {
+		return false
+	}
+	p.current.Store(p.early)
+	p.early = nil
+	return true
 }
 
 func (f Files) stamp() (s stamp, err error) {

@@ -109,6 +109,40 @@ func TestCertificateChanges(t *testing.T) {
 	want("another policy", third, "")
 }
 
+// TestCertificateEarly: a certificate that is put there before its time comes into force
+// when its time has come, though its files do not change again.
+func TestCertificateEarly(t *testing.T) {
+	ca, f := newAuthority(t), filesIn(t.TempDir(), "a")
+	const name = "mta-sts.a.example"
+	old := ca.write(t, f, 2, name)
+	p, err := OpenPair(f, []string{name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	next := ca.write(t, f, 91, name) // of 90 days
+	for _, row := range []struct {
+		name    string
+		now     time.Time
+		changed bool
+		err     string
+		serial  *big.Int
+	}{
+		{"early", now, false, "the certificate is not valid before", old},
+		{"still-early", now.Add(time.Hour), false, "", old},
+		{"in-time", now.AddDate(0, 0, 2), true, "", next},
+		{"again", now.AddDate(0, 0, 2), false, "", next},
+	} {
+		changed, err := p.Refresh(row.now)
+		if changed != row.changed || (err == nil) != (row.err == "") || err != nil && !strings.Contains(err.Error(), row.err) {
+			t.Errorf("%s: got %t, %v, want %t, %q", row.name, changed, err, row.changed, row.err)
+		}
+		if got := p.Certificate().Leaf.SerialNumber; got.Cmp(row.serial) != 0 {
+			t.Errorf("%s: another certificate is in force", row.name)
+		}
+	}
+}
+
 // TestWarnings holds what an operator hears of certificates, and how often.
 func TestWarnings(t *testing.T) {
 	h := newHost(t)
