@@ -208,7 +208,7 @@ func (p *initPage) start() {
 	}
 	command := "waxseal serve --check"
 	if p.config != defaultConfig {
-		command += " --config " + p.config
+		command += " --config " + setup.Quote(p.config)
 	}
 	if account != "" {
 		command = "runuser -u " + account + " -- " + command

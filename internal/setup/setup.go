@@ -166,9 +166,9 @@ func (s *Setup) disk(r *Report) (*disk, error) {
 	dir := filepath.Dir(s.Config)
 	r.Chown = []string{
 		"useradd --system --user-group --no-create-home --shell /usr/sbin/nologin " + s.Account,
-		"chgrp -R " + s.Account + " " + dir,
-		"chown " + s.Account + " " + filepath.Join(dir, "*.pem"),
-		"chown -R " + s.Account + ": " + s.State,
+		"chgrp -R " + s.Account + " " + Quote(dir),
+		"chown " + s.Account + " " + Quote(dir) + "/*.pem",
+		"chown -R " + s.Account + ": " + Quote(s.State),
 	}
 	return d, nil
 }
