@@ -58,6 +58,9 @@ type Cache struct {
 	Fetcher *Fetcher
 	// Store keeps the policies; nil keeps them in memory alone.
 	Store Store
+	// Wait is how long a live policy waits for the one that a new id announces, before
+	// it is used once more; 0 means DefaultWait. Who forges ids is not to hold up mail.
+	Wait time.Duration
 	// Time is the clock; nil means time.Now.
 	Time func() time.Time
 	// Random returns a number in [0,1) that spreads refreshes; nil means
@@ -70,6 +73,9 @@ type Cache struct {
 	held    map[string]held
 	failed  map[string]failure
 }
+
+// DefaultWait is the Wait of a Cache that says nothing else.
+const DefaultWait = 5 * time.Second
 
 func (c *Cache) now() time.Time {
 	if c.Time != nil {
@@ -95,7 +101,13 @@ func (c *Cache) Policy(ctx context.Context, domain string) *Evaluation {
 	case entry != nil && entry.ID == rec.ID:
 	default:
 		ev.ID = rec.ID
-		if fresh, ok := c.refetch(ctx, ev, rec.ID, now); ok {
+		wait := ctx
+		if entry != nil {
+			var cancel context.CancelFunc
+			wait, cancel = context.WithTimeout(ctx, cmp.Or(c.Wait, DefaultWait))
+			defer cancel()
+		}
+		if fresh, ok := c.refetch(wait, ev, rec.ID, now); ok {
 			ev.Source = FromNetwork
 			ev.Downgrade = downgrade(entry, fresh)
 			entry = fresh

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -322,5 +323,40 @@ func TestCacheSlowHost(t *testing.T) {
 	got := []mtasts.Status{ev.Status, b.cache.Policy(t.Context(), "example").Status}
 	if want := []mtasts.Status{mtasts.TempError, mtasts.Valid}; !slices.Equal(got, want) {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// TestCacheForgedID holds that a live policy waits only so long for the one of a new id,
+// and that the new one serves who asks next.
+func TestCacheForgedID(t *testing.T) {
+	b := newBed(t)
+	ca := newAuthority(t)
+	var slow atomic.Bool
+	release := make(chan struct{})
+	port := serve(t, ca.issue(t, "mta-sts.example", time.Now().AddDate(9, 0, 0)), func(w http.ResponseWriter, r *http.Request) {
+		if slow.Load() {
+			<-release
+		}
+		text("text/plain", policyText)(w, r)
+	})
+	b.cache = b.process(&mtasts.Fetcher{Resolver: b.zone, RootCAs: ca.Pool(), Port: port})
+	b.cache.Wait = time.Millisecond
+	show := func(ev *mtasts.Evaluation) string {
+		s := fmt.Sprint(ev.Status, " ", ev.Source, " ", ev.ID)
+		for _, err := range ev.Errors {
+			s += " " + string(err.Reason)
+		}
+		return s
+	}
+	got := []string{show(b.cache.Policy(t.Context(), "example"))}
+	slow.Store(true)
+	b.record("v=STSv1; id=2;")
+	got = append(got, show(b.cache.Policy(t.Context(), "example")))
+	close(release)
+	b.cache.Wait = time.Minute
+	last := b.cache.Policy(t.Context(), "example") // which is fetched, or was just now
+	want := []string{"valid fetched 1", "valid cache 1 " + string(mtasts.NotAwaited)}
+	if !slices.Equal(got, want) || last.Status != mtasts.Valid || last.ID != "2" {
+		t.Errorf("got %q and then %s, want %q and id 2", got, show(last), want)
 	}
 }
