@@ -18,7 +18,7 @@ const (
 	maxAskedHeader = 8 << 10
 	askTime        = 10 * time.Second
 	answerTime     = 30 * time.Second
-	askIdleTime    = time.Minute
+	askIdleTime    = 5 * time.Second // a connection that rests keeps others from a place
 	lastAnswerTime = time.Second // for an answer under way when the daemon ends
 )
 
