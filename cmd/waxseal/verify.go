@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/waxseal/waxseal/authres"
 	"github.com/waxseal/waxseal/dkim"
 	"github.com/waxseal/waxseal/dmarc"
 	"github.com/waxseal/waxseal/domain"
@@ -56,7 +57,8 @@ A FILE is a message, an mbox file, a Maildir or a folder of messages; - is
 standard input. A message with bare LF line ends is read as CRLF. SPF needs the
 connection the message came by: give it with --ip, --helo and --mail-from, or let
 --from-headers read it from the topmost Received and Return-Path of the message,
-which are true only if your own server wrote them.
+which are true only if your own server wrote them. What then stands above that
+Received under --authserv-id are your server's own results: they are left out.
 
 DKIM signatures that no one should rely on are "policy", never "pass": rsa-sha1,
 RSA keys under 1024 bits, and l= that leaves a part of the body unsigned. Of a
@@ -207,7 +209,7 @@ func (v *verifyCommand) verify(ctx context.Context, name string, r io.Reader) (*
 // envelope is what the flags say of the connection, or the message itself.
 func (v *verifyCommand) envelope(msg *message.Message) (inbound.Envelope, []string, error) {
 	if v.fromHeaders {
-		return v.headerEnvelope(msg.Header)
+		return v.headerEnvelope(msg)
 	}
 	env := inbound.Envelope{Helo: v.env.helo, MailFrom: v.env.reversePath(), RcptTo: v.rcptTo}
 	if v.env.ip == "" {
@@ -222,11 +224,14 @@ func (v *verifyCommand) envelope(msg *message.Message) (inbound.Envelope, []stri
 }
 
 // headerEnvelope reads the connection from the message's own trace fields.
-func (v *verifyCommand) headerEnvelope(h *message.Header) (inbound.Envelope, []string, error) {
-	trace, err := h.Trace()
+func (v *verifyCommand) headerEnvelope(msg *message.Message) (inbound.Envelope, []string, error) {
+	trace, err := msg.Header.Trace()
 	var notes []string
 	if err != nil {
 		notes = append(notes, "not all of the connection can be read from the header: "+err.Error())
+	}
+	if own := withoutOwn(msg, trace.Received, v.checker.AuthServID); own > 0 {
+		notes = append(notes, fmt.Sprintf("left out, as %s wrote them itself: %d Authentication-Results above its Received field", v.checker.AuthServID, own))
 	}
 	if !trace.IP.IsValid() {
 		return inbound.Envelope{}, append(notes, "no client address: SPF is not evaluated"), nil
@@ -238,6 +243,22 @@ func (v *verifyCommand) headerEnvelope(h *message.Header) (inbound.Envelope, []s
 	env := inbound.Envelope{RemoteAddr: trace.IP, Helo: trace.Helo, MailFrom: trace.MailFrom, RcptTo: v.rcptTo}
 	note := fmt.Sprintf("connection read from the message's own header: client %s, HELO %s, MAIL FROM <%s>", trace.IP, orDash(trace.Helo), trace.MailFrom)
 	return env, append(notes, note), nil
+}
+
+// withoutOwn takes this server's own results out of the header and counts them: the
+// fields above the Received field at the index received. Who sent the message could
+// not write there; the results would otherwise be taken for forged.
+func withoutOwn(msg *message.Message, received int, authServID string) int {
+	own := authres.Forged(&message.Header{Fields: msg.Header.Fields[:received]}, authServID)
+	if len(own) == 0 {
+		return 0
+	}
+	h, err := message.ParseHeader(authres.Remove(msg.Header, own))
+	if err != nil { // over a limit, as it was before
+		return 0
+	}
+	msg.Header = h
+	return len(own)
 }
 
 // print writes one outcome and remembers what --fail-on asks for.
