@@ -194,6 +194,8 @@ func (p *initPage) start() {
 	const text = "Look whether the configuration is good for the account that serve runs as, then let systemd run it."
 	account := account
 	switch {
+	case p.Account != "" && len(p.Chown) > 0:
+		p.heading("Start", "What was found may belong to somebody else: hand it over to the account "+account+". "+text)
 	case len(p.Chown) > 0:
 		p.heading("Start", "There is no account "+account+" yet, which serve should run as: make one, and hand over to it what was made. "+text)
 	case p.Account != "":

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,7 +38,20 @@ func TestAccount(t *testing.T) {
 	}
 	s = newSetup(t)
 	s.Account = "no-such-account"
-	if r := run(t, s); r.Account != "" || len(r.Chown) != 4 {
-		t.Errorf("got %q, %q", r.Account, r.Chown)
+	without := run(t, s)
+	if without.Account != "" || len(without.Chown) != 4 {
+		t.Errorf("got %q, %q", without.Account, without.Chown)
+	}
+	// Run again once there is an account, what root made then is still to be handed over.
+	if err := os.Remove(s.Config); err != nil {
+		t.Fatal(err)
+	}
+	s.Account = "nobody"
+	var want []string
+	for _, command := range without.Chown[1:] {
+		want = append(want, strings.ReplaceAll(command, "no-such-account", "nobody"))
+	}
+	if r := run(t, s); r.Account != "nobody" || !slices.Equal(r.Chown, want) {
+		t.Errorf("got %q, %q, want %q", r.Account, r.Chown, want)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/waxseal/waxseal/dkim"
@@ -70,7 +71,8 @@ type Report struct {
 	TLSPolicy []Setting `json:"main_cf_tls_policy"`
 	// Account is the one that owns what was made; "" if that is who ran this.
 	Account string `json:"account,omitempty"`
-	// Chown are the commands that hand it over, if root made it without an account.
+	// Chown are the commands that hand it over, if root made it without an account or
+	// found a part of it, which may be from such a time.
 	Chown []string `json:"chown,omitempty"`
 }
 
@@ -146,6 +148,10 @@ func (s *Setup) Run(ctx context.Context) (*Report, error) {
 		}
 		return nil, err
 	}
+	found := func(f File) bool { return f.State == Found }
+	if r.Account != "" && slices.ContainsFunc(r.Files, found) {
+		r.Chown = s.handOver()
+	}
 	return r, nil
 }
 
@@ -163,14 +169,18 @@ func (s *Setup) disk(r *Report) (*disk, error) {
 		r.Account = s.Account
 		return d, nil
 	}
+	r.Chown = append([]string{"useradd --system --user-group --no-create-home --shell /usr/sbin/nologin " + s.Account}, s.handOver()...)
+	return d, nil
+}
+
+// handOver are the commands that give the account what serve needs.
+func (s *Setup) handOver() []string {
 	dir := filepath.Dir(s.Config)
-	r.Chown = []string{
-		"useradd --system --user-group --no-create-home --shell /usr/sbin/nologin " + s.Account,
+	return []string{
 		"chgrp -R " + s.Account + " " + Quote(dir),
 		"chown " + s.Account + " " + Quote(dir) + "/*.pem",
 		"chown -R " + s.Account + ": " + Quote(s.State),
 	}
-	return d, nil
 }
 
 // config is the configuration to write.
