@@ -169,7 +169,7 @@ func (p *initPage) files() {
 	}
 	if p.HostnameFrom == setup.Assumed {
 		p.b.WriteString(config.Wrap("The name "+string(p.Hostname)+" is a guess: nothing on this system tells the server's full name. "+
-			"If it is another, change hostname in "+p.config+".", "  "))
+			"If it is another, change hostname in "+p.config+". Postfix should call itself by it too (myhostname).", "  "))
 	}
 	if p.dryRun {
 		p.b.WriteString(config.Wrap("The records of keys that are still to be made are missing below.", "  "))
