@@ -46,7 +46,7 @@ install_peers() {
 }
 
 tools=$PWD/tools/bin
-build_tools() { go build -C tools -o "$tools/" mvdan.cc/gofumpt honnef.co/go/tools/cmd/staticcheck; }
+build_tools() { go build -C tools -o "$tools/" mvdan.cc/gofumpt honnef.co/go/tools/cmd/staticcheck ./skips; }
 format() {
 	local files
 	# Without git, as in an unpacked archive, all there is.
@@ -55,9 +55,10 @@ format() {
 	files=$("$tools/gofumpt" -l $files) || return 1
 	[ -z "$files" ] || { echo "gofumpt would change:" "$files"; return 1; }
 }
-lint() { go vet ./... && "$tools/staticcheck" ./... && (cd bench && go vet ./...); }
+lint() { go vet ./... && "$tools/staticcheck" ./... && (cd bench && go vet ./...) && (cd tools && go vet ./...); }
 tidy() { go mod tidy -diff && (cd bench && go mod tidy -diff); }
-tests() { go test -count=1 ./... && (cd bench && go test -count=1 ./...); }
+# With a list of the tests that were skipped, and why.
+tests() { go test -count=1 -json ./... | "$tools/skips" && (cd bench && go test -count=1 ./...) && (cd tools && go test -count=1 ./...); }
 # The packages that start goroutines of their own.
 concurrent=(./resolver/... ./dnssec/... ./spf ./dkim ./arc ./dmarc ./inbound ./outbound ./smtp ./mtasts
 	./internal/accept ./internal/milter ./internal/socketmap ./internal/policyhost ./internal/metrics ./internal/daemon ./internal/lab/...)
