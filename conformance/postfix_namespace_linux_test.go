@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bytes"
+	"errors"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -51,7 +52,11 @@ func alone(t testing.TB) bool {
 	}
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
-	if err := cmd.Run(); err != nil {
+	err := cmd.Run()
+	if errors.Is(err, syscall.EPERM) { // of the start: what the test itself meets is an exit code
+		t.Skip("no namespaces for a Postfix of its own: this container withholds CAP_SYS_ADMIN (docker run --privileged gives it)")
+	}
+	if err != nil {
 		t.Fatalf("%v\n%s", err, &output)
 	}
 	switch {
