@@ -19,7 +19,7 @@ const (
 	askTime        = 10 * time.Second
 	answerTime     = 30 * time.Second
 	askIdleTime    = 5 * time.Second // a connection that rests keeps others from a place
-	lastAnswerTime = time.Second // for an answer under way when the daemon ends
+	lastAnswerTime = time.Second     // for an answer under way when the daemon ends
 )
 
 // serveHealth serves HTTP on the listener of [metrics] until ctx ends.
