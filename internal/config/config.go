@@ -113,7 +113,7 @@ func Default() *Config {
 			Networks:    []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 			Connections: 1000, Drain: Duration(30 * time.Second),
 		},
-		TLSPolicy: TLSPolicy{Default: "postfix"},
+		TLSPolicy: TLSPolicy{Default: "may"},
 		MTASTS:    MTASTS{Connections: 1000, ACME: ACME{Directory: LetsEncrypt}},
 		Log:       Log{Level: "info", Format: JSON},
 	}

@@ -167,7 +167,7 @@ func TestRun(t *testing.T) {
 	l.SetUnlinkOnClose(false)
 	l.Close()
 	addrs, stop := start(t, s.daemon())
-	if got := ask(t, addrs[1], "policy bank.example"); got != "9:NOTFOUND ," {
+	if got := ask(t, addrs[1], "policy bank.example"); got != "6:OK may," {
 		t.Errorf("got %q", got)
 	}
 	if err := s.second(); err == nil {

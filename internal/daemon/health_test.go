@@ -55,7 +55,7 @@ func TestHTTP(t *testing.T) {
 		{"GET", "/healthz", 200, "ok\n"},
 		{"HEAD", "/healthz", 200, ""},
 		{"GET", "/readyz", 200, "ok\n"},
-		{"GET", "/metrics", 200, `waxseal_tls_policy_lookups_total{answer="notfound"} 1`},
+		{"GET", "/metrics", 200, `waxseal_tls_policy_lookups_total{answer="may"} 1`},
 		{"GET", "/metrics", 200, `waxseal_cache_entries{cache="dns"}`},
 		{"GET", "/metrics", 200, "process_open_fds"},
 		{"POST", "/metrics", 405, "Method Not Allowed\n"},

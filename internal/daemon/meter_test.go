@@ -65,7 +65,8 @@ func TestCounted(t *testing.T) {
 		`waxseal_results_total{control="dkim",result="none"} 1`,
 		`waxseal_results_total{control="dmarc",result="fail"} 1`,
 		`waxseal_results_total{control="spf",result="fail"} 1`,
-		`waxseal_tls_policy_lookups_total{answer="notfound"} 2`,
+		`waxseal_tls_policy_lookups_total{answer="may"} 1`,
+		`waxseal_tls_policy_lookups_total{answer="notfound"} 1`,
 		`waxseal_tls_policy_seconds_count 1`,
 		`waxseal_verdict_seconds_count 1`,
 	}

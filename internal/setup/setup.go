@@ -188,6 +188,7 @@ func (s *Setup) config(hostname domain.Name) *config.Config {
 	c := config.Default()
 	c.Hostname = config.Name(hostname)
 	c.Milter.Listen, c.TLSPolicy.Listen = milterAddress, tlsPolicyAddress
+	c.TLSPolicy.Default = "postfix" // whatever main.cf says there must not become weaker
 	c.State.Directory = s.State
 	stem := s.Selector
 	if stem == "" {

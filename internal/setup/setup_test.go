@@ -84,8 +84,8 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	spfMode, dmarcMode := c.Policy.Modes()
-	got := []any{c.Hostname, c.Milter.Listen, c.TLSPolicy.Listen, c.State.Directory, string(spfMode), string(dmarcMode), len(c.Domains)}
-	wantConfig := []any{config.Name("mx.example.org"), config.Listen(milterAddress), config.Listen(tlsPolicyAddress), s.State, "monitor", "monitor", 2}
+	got := []any{c.Hostname, c.Milter.Listen, c.TLSPolicy.Listen, string(c.TLSPolicy.Default), c.State.Directory, string(spfMode), string(dmarcMode), len(c.Domains)}
+	wantConfig := []any{config.Name("mx.example.org"), config.Listen(milterAddress), config.Listen(tlsPolicyAddress), "postfix", s.State, "monitor", "monitor", 2}
 	if diff := cmp.Diff(got, wantConfig); diff != "" {
 		t.Error(diff)
 	}
