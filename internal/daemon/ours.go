@@ -66,7 +66,8 @@ func (t *ours) begin() (err error) {
 			return err
 		}
 	}
-	if t.state.passesOn(t.m.Client.Addr) && (len(t.judged) > 0 || h.Count("ARC-Seal") > 0) {
+	// A seal says for us what the results in the message say: those of users are not ours.
+	if t.m.AuthUser() == "" && t.passedOn() && (len(t.judged) > 0 || h.Count("ARC-Seal") > 0) {
 		if t.sealing, err = t.state.sealer.Begin(h, &t.body); err != nil {
 			return err
 		}
@@ -76,11 +77,17 @@ func (t *ours) begin() (err error) {
 	return nil
 }
 
+// passedOn reports whether the client sends on, sealed, what has come in.
+func (t *ours) passedOn() bool { return t.state.passesOn(t.m.Client.Addr) }
+
 // fromOutside reports whether a message that a host of ours hands over has come from
 // elsewhere, by way of a filter or a list: we have judged it, or, if a list took our
-// results out, somebody has sealed it.
+// results out, somebody has sealed it. A list may log in as well.
 func (t *ours) fromOutside() bool {
-	return len(t.judged) > 0 || t.m.AuthUser() == "" && t.m.Header.Count("ARC-Seal") > 0
+	if t.m.AuthUser() != "" && !t.passedOn() {
+		return false
+	}
+	return len(t.judged) > 0 || len(t.remove) > 0 || t.m.Header.Count("ARC-Seal") > 0
 }
 
 // rewritten reports whether a list has put a domain of ours into From since: what we

@@ -135,6 +135,38 @@ func TestSealReplayed(t *testing.T) {
 	}
 }
 
+// TestSealUsers holds that nobody who logs in has our seal put over results that he
+// wrote himself, nor, from the host of a list, our signature under what has come in.
+func TestSealUsers(t *testing.T) {
+	const (
+		list    = "192.168.0.9"
+		results = "Authentication-Results: mx.example.org; dmarc=pass header.from=bank.example\r\n"
+		seal    = "ARC-Seal: i=1; cv=none; a=rsa-sha256; d=x.example; s=s; b=AAAA\r\n"
+		ours    = "From: ann@example.org\r\n\r\nhello\r\n"
+	)
+	s := newSealing(t, "")
+	f := s.filter()
+	for _, row := range []struct{ name, client, text, want string }{
+		{"own-mail", list, ours, "DKIM-Signature"},
+		{"forged-results", list, results + "From: x@other.example\r\n\r\nhello\r\n", ""},
+		{"forged-results-and-seal", list, seal + results + "From: x@other.example\r\n\r\nhello\r\n", ""},
+		{"list-that-logs-in", list, results + ours, ""},
+		{"list-that-logs-in-sealed", list, seal + ours, ""},
+		{"user-elsewhere", "203.0.113.9", results + ours, "DKIM-Signature"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			a := s.judge(f, row.client, "ann", row.text)
+			if a == nil {
+				a = &milter.Answer{}
+			}
+			got, _, _ := strings.Cut(string(a.Insert), ":")
+			if gone := strings.Count(row.text, results); got != row.want || len(a.Delete) != gone {
+				t.Errorf("inserts %q and deletes %v, want %q and %d", a.Insert, a.Delete, row.want, gone)
+			}
+		})
+	}
+}
+
 // TestSealKey holds that a key which receivers do not know is an error at start.
 func TestSealKey(t *testing.T) {
 	s := newSealing(t, "")
