@@ -148,7 +148,7 @@ func (f *filter) tooManyForged(m *milter.Message, n int) *milter.Answer {
 // fields returns what is written on top of a message, the results first.
 func (t *check) fields(v *inbound.Verdict) []byte {
 	out := []byte(v.Header(t.checker.AuthServID))
-	if t.config.Milter.ReceivedSPF && (t.env.RemoteAddr.IsValid() || t.env.Unknown != "") {
+	if t.config.Milter.ReceivedSPF {
 		args := spf.Args{IP: t.env.RemoteAddr, Helo: t.env.Helo, MailFrom: t.env.MailFrom}
 		out = append(out, (&spf.Checker{Receiver: t.checker.Receiver}).Received(args, v.SPF).String()...)
 	}
