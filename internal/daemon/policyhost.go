@@ -155,7 +155,7 @@ func (h *hosting) follow(ctx context.Context, addr net.Addr) {
 	defer tick.Stop()
 	h.announce()
 	for {
-		h.inspect(ctx)
+		h.daemon.contain("inspecting MTA-STS policies", func() { h.inspect(ctx) })
 		select {
 		case <-ctx.Done():
 			return

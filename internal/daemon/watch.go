@@ -17,12 +17,17 @@ func (d *Daemon) watch(ctx context.Context) {
 	defer tick.Stop()
 	was := ""
 	for {
-		failing := d.health.failures(ctx, d.state.Load())
+		var failing []string
+		found := false
+		d.contain("watching whether the daemon is ready", func() {
+			failing = d.health.failures(ctx, d.state.Load())
+			found = true
+		})
 		if ctx.Err() != nil {
 			return
 		}
 		switch now := conditions(failing); {
-		case now == was:
+		case !found, now == was:
 		case now == "":
 			d.Log.Info("ready again")
 			was = now

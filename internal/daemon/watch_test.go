@@ -65,3 +65,26 @@ func TestWatch(t *testing.T) {
 		said(down, again, `msg="not ready"`)
 	})
 }
+
+// TestWatchPanic holds that a panic in what the daemon asks DNS by itself is logged, and
+// that it goes on asking.
+func TestWatchPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := new(lines)
+		d := &Daemon{Log: slog.New(slog.NewTextHandler(log, nil))}
+		mine := func(word string) {
+			d.state.Store(&state{config: &config.Config{}, resolver: &resolver.Cache{Resolver: mined{word}}})
+		}
+		mine(".")
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go d.watch(ctx)
+		synctest.Wait()
+		mine("no such word")
+		time.Sleep(watchEvery)
+		synctest.Wait()
+		if got := log.all(); len(got) != 1 || !strings.Contains(got[0], `msg="internal fault" in="watching whether the daemon is ready"`) {
+			t.Errorf("got %q", got)
+		}
+	})
+}

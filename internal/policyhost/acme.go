@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/certmagic"
+	"github.com/waxseal/waxseal/internal/panics"
 )
 
 // acmeProtocol is the ALPN name of the challenge tls-alpn-01 (RFC 8737, Section 3). A
@@ -143,7 +144,7 @@ func (a *ACME) manage(hosts []string) {
 // obtain tries until there is a certificate; from then on the cache renews it.
 func (a *ACME) obtain(ctx context.Context, host string, now <-chan struct{}) {
 	for wait := cmp.Or(a.Retry, firstRetry); ; wait = min(2*wait, lastRetry) {
-		err := a.config.ManageSync(ctx, []string{host})
+		err := a.order(ctx, host)
 		if err == nil || ctx.Err() != nil {
 			return
 		}
@@ -158,6 +159,17 @@ func (a *ACME) obtain(ctx context.Context, host string, now <-chan struct{}) {
 		case <-again.C:
 		}
 	}
+}
+
+// order gets a certificate, or finds the one that is stored. A panic over what the
+// authority says fails this order alone.
+func (a *ACME) order(ctx context.Context, host string) (err error) {
+	defer func() {
+		if p := panics.Of(recover()); p != nil {
+			err = p
+		}
+	}()
+	return a.config.ManageSync(ctx, []string{host})
 }
 
 // certificate returns the certificate of a host, nil if there is none yet.

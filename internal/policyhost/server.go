@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/waxseal/waxseal/internal/ascii"
+	"github.com/waxseal/waxseal/internal/panics"
 )
 
 // Server serves policies. Its fields must not change once it serves.
@@ -166,9 +167,19 @@ func (s *Server) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			s.check()
+			s.look()
 		}
 	}
+}
+
+// look is check in the background: a panic over a certificate must not end the process.
+func (s *Server) look() {
+	defer func() {
+		if p := panics.Of(recover()); p != nil {
+			s.log().Error("MTA-STS host: certificate not read again", "error", p.Error())
+		}
+	}()
+	s.check()
 }
 
 // check reads again what has changed and tells what is wrong.
@@ -178,9 +189,7 @@ func (s *Server) check() {
 	}
 	now := s.now()
 	for _, p := range s.Site().Pairs() {
-		s.mu.Lock() // Refresh is not for two at a time
-		changed, err := p.Refresh(now)
-		s.mu.Unlock()
+		changed, err := s.refresh(p, now)
 		if err != nil {
 			s.log().Error("MTA-STS host: certificate not read again", "error", err.Error())
 		}
@@ -197,6 +206,13 @@ func (s *Server) check() {
 			s.warn(host, cert, now)
 		}
 	}
+}
+
+// refresh is the pair's, which is not for two at a time.
+func (s *Server) refresh(p *Pair, now time.Time) (changed bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return p.Refresh(now)
 }
 
 // warn tells what senders will not like about a certificate, unless it has just done
